@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class ExecutionsConfig(AppConfig):
+    """Making it happen, and remembering it."""
+
+    name = "executions"
+    label = "c4c_executions"
+    verbose_name = "Executions"
+    default_auto_field = "django.db.models.BigAutoField"
