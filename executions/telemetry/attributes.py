@@ -1,0 +1,102 @@
+"""What spans say of an execution and of a node run. JSON values are text, as JSON.stringify writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from executions.models import Execution, NodeRun
+from executions.states import ExecutionStatus
+
+LARGEST_VALUE = 16 * 1024
+"""Bytes of JSON in one attribute; what is larger is read from the execution itself."""
+
+
+def execution_attributes(execution: Execution, executed: list[NodeRun]) -> dict[str, Any]:
+    """``executed``: the runs that started, in order; branches are counted."""
+    definition = execution.version.definition
+    attributes: dict[str, Any] = {
+        "workflow.id": execution.workflow_id,
+        "workflow.name": execution.workflow_name,
+        "workflow.version": execution.version.label,
+        "workflow.execution_id": execution.id,
+        "workflow.start_node": definition.get("startNode"),
+        "workflow.node_count": len(definition.get("nodes", ())),
+    }
+    if executed:
+        attributes |= {
+            "workflow.current_node": executed[-1].node_id,
+            "workflow.current_node_index": len(executed) - 1,
+            "workflow.nodes_executed": len(executed),
+        }
+    attributes["workflow.status"] = execution.status
+    if ExecutionStatus(execution.status).is_terminal:
+        attributes |= _totals(execution, len(executed))
+    return attributes
+
+
+def node_attributes(
+    execution: Execution,
+    run: NodeRun,
+    config: dict[str, Any],
+    *,
+    attempt: int,
+    status: str,
+    error: dict[str, Any] | None,
+) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "workflow.id": execution.workflow_id,
+        "workflow.execution_id": execution.id,
+        "node.id": run.node_id,
+        "node.type": run.kind,
+    }
+    if run.procedure:
+        attributes["node.procedure"] = run.procedure
+    completed = status == "completed"
+    if run.kind == "procedure":
+        attributes |= _procedure(run, completed)
+    if run.kind == "condition":
+        attributes |= _condition(run, config, completed)
+    if attempt > 1:
+        attributes["node.attempt"] = attempt
+    attributes["node.status"] = status
+    if attempt == run.attempt and run.next_node_id:
+        attributes["node.next"] = run.next_node_id
+    if error:
+        attributes["node.error"] = str(error.get("message") or error.get("name") or "")
+    return attributes
+
+
+def _totals(execution: Execution, executed: int) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"workflow.nodes_executed_total": executed}
+    if execution.ended_at is not None:
+        spent = execution.ended_at - (execution.started_at or execution.queued_at)
+        attributes["workflow.execution_time_ms"] = max(0, round(spent.total_seconds() * 1000))
+    if execution.error:
+        attributes["workflow.error"] = str(execution.error.get("message") or "")
+    return attributes
+
+
+def _procedure(run: NodeRun, completed: bool) -> dict[str, Any]:
+    attributes = _json("procedure.input", run.input) if run.input is not None else {}
+    if completed:
+        attributes |= _json("procedure.output", run.output)
+        keys = run.output if isinstance(run.output, dict) else ()
+        attributes["procedure.output_keys"] = ",".join(keys)
+    return attributes
+
+
+def _condition(run: NodeRun, config: dict[str, Any], completed: bool) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    if "expression" in config:
+        attributes["condition.expression"] = config["expression"]
+    if completed:
+        attributes["condition.result"] = run.next_node_id == config.get("trueBranch")
+        attributes["condition.branch_taken"] = run.next_node_id or ""
+    return attributes
+
+
+def _json(name: str, value: object) -> dict[str, Any]:
+    text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    return {name: text.decode()} if len(text) <= LARGEST_VALUE else {f"{name}_truncated": True}
