@@ -57,6 +57,7 @@ class Execution(models.Model):
     available_at = models.DateTimeField(null=True, db_default=Now(), help_text="Null: nothing to do by itself.")
 
     last_seq = models.PositiveIntegerField(default=1)
+    inbox = models.PositiveIntegerField(default=0, help_text="Commands received; the holder compares.")
     pause_requested = models.BooleanField(default=False)
     leased_by = models.CharField(max_length=64, null=True, help_text="The executor that may move it.")
     lease_token = models.BigIntegerField(default=0, help_text="Grows with each claim; fences late writers.")
@@ -126,7 +127,8 @@ class NodeRun(models.Model):
     next_node_id = models.CharField(max_length=64, null=True)
     attempts = models.JSONField(default=list, help_text="Past attempts: {attempt, outcome, startTime, …}.")
     spans = models.JSONField(default=list, help_text="Spans made by user code inside the attempts.")
-    started_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True, help_text="When the first attempt did.")
+    attempt_at = models.DateTimeField(null=True, help_text="When the current attempt did.")
     ended_at = models.DateTimeField(null=True)
     available_at = models.DateTimeField(null=True, help_text="When a retry or a timer is due.")
     ended_seq = models.PositiveIntegerField(null=True, help_text="Where in the log it ended: commit order.")

@@ -118,7 +118,8 @@ def _move(event: EventType, *sources: StrEnum, to: StrEnum) -> Move:
 _E, _N = ExecutionStatus, NodeStatus
 
 EXECUTION_MOVES = {
-    "start": _move(EventType.WORKFLOW_STARTED, _E.QUEUED, to=_E.RUNNING),
+    # From RUNNING where it was paused before its first claim: resumed, then started.
+    "start": _move(EventType.WORKFLOW_STARTED, _E.QUEUED, _E.RUNNING, to=_E.RUNNING),
     "park": _move(EventType.WORKFLOW_WAITING, _E.RUNNING, to=_E.WAITING),
     "pause": _move(EventType.WORKFLOW_PAUSED, _E.QUEUED, _E.RUNNING, _E.WAITING, to=_E.PAUSED),
     "resume": _move(EventType.WORKFLOW_RESUMED, _E.PAUSED, _E.WAITING, to=_E.RUNNING),

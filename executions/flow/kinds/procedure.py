@@ -1,0 +1,31 @@
+from datetime import datetime
+from typing import Any
+
+from executions.flow.kinds.verdict import Attempt
+from executions.flow.state import Flow, Run
+from procedures import registry
+
+MASK = "***"
+
+
+def start(flow: Flow, run: Run, now: datetime) -> Attempt:
+    """Make the input: the configuration, then what the contract lacks from the variables by name."""
+    contract = registry.get(run.node.procedure or "").contract
+    arguments: dict[str, Any] = dict(resolved(flow, run))
+    variables = run.frame.vars
+    for name in contract.fields:
+        if name not in arguments and name in variables:
+            arguments[name] = variables[name]
+    run.arguments = arguments
+    run.input = masked(arguments, contract.secrets) if contract.secrets else arguments
+    return Attempt()
+
+
+def resolved(flow: Flow, run: Run) -> dict[str, Any]:
+    config = run.node.config
+    found: dict[str, Any] = config.value if config.is_constant else config.resolve(flow.scope_of(run.frame))
+    return found
+
+
+def masked(arguments: dict[str, Any], secrets: frozenset[str]) -> dict[str, Any]:
+    return {name: MASK if name in secrets else value for name, value in arguments.items()}
