@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from executions import checks  # noqa: F401 (registers them)
+
 
 class ExecutionsConfig(AppConfig):
     """Making it happen, and remembering it."""

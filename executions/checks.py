@@ -17,7 +17,7 @@ def check_names(**_: Any) -> list[CheckMessage]:
     """A misspelt setting would silently do nothing."""
     known = conf.names()
     return [
-        Warning(f"settings.C4C[{name!r}] is not a setting.", hint=_nearest(name, known), id="c4c.W001")
+        Warning(f"settings.C4C[{name!r}] is not a setting.", hint=_nearest(name, known), id="c4c.W101")
         for name in getattr(settings, "C4C", {})
         if name not in known
     ]
@@ -27,7 +27,7 @@ def check_names(**_: Any) -> list[CheckMessage]:
 def check_address(**_: Any) -> list[CheckMessage]:
     """An address that others reach wants DEBUG off and a secret key; ``c4c serve`` refuses it as well."""
     problem = configuration_problem()
-    return [Error(problem, id="c4c.E001")] if problem else []
+    return [Error(problem, id="c4c.E101")] if problem else []
 
 
 def _nearest(name: str, known: frozenset[str]) -> str | None:

@@ -1,8 +1,8 @@
 """Who may do what: ``may`` decides for every door.
 
-A user has what Django's permissions give; a superuser has everything. On a developer's own machine (``HOST`` is
-a loopback address, ``DEBUG`` is on) an anonymous request from that machine is the *local operator*, who has
-everything too, unless a foreign web page sent it.
+A user has what Django's permissions give; a superuser has everything. On a developer's own machine (``HOST``
+is a loopback address, ``DEBUG`` is on) an anonymous request from that machine is the *local operator*, who
+has everything too, unless a foreign web page sent it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def is_loopback(host: str) -> bool:
 def is_local(request: HttpRequest) -> bool:
     """Whether the request comes from this machine to a development server that only this machine reaches.
 
-    The ``Host`` header must name the loopback too: a foreign name that resolves here (DNS rebinding) does not.
+    The ``Host`` header must name the loopback too: a foreign name that resolves here (DNS rebinding) fails.
     """
     peers = [request.META.get("REMOTE_ADDR") or "127.0.0.1"]
     peers += filter(None, request.headers.get("X-Forwarded-For", "").split(","))
@@ -108,7 +108,7 @@ def is_local(request: HttpRequest) -> bool:
 
 
 def is_foreign(request: HttpRequest) -> bool:
-    """Whether a page of another origin made the browser send this. Never for curl, nor for a followed link."""
+    """Whether a page of another origin made the browser send this. Never curl, never a followed link."""
     origin = request.headers.get("Origin")
     if origin is not None:
         return origin not in _own_origins(request)
@@ -138,7 +138,7 @@ def local_operator_middleware(
 
 
 def startup_problem() -> str | None:
-    """Why a server may not listen on ``HOST``, worded for who starts it; None when it may. Reads the database."""
+    """Why a server may not listen on ``HOST``, for who starts it; None when it may. Reads the database."""
     return configuration_problem() or _nobody_can_sign_in()
 
 
