@@ -76,8 +76,8 @@ class _Span:
         return (self.end or FAR, self.seq, -self.depth, self.start)
 
     def document(self, trace_id: str) -> dict[str, Any]:
-        start, end = milliseconds(self.start), self.end and milliseconds(self.end)
-        document = {"spanId": self.id, "traceId": trace_id}
+        start, end = milliseconds(self.start), None if self.end is None else milliseconds(self.end)
+        document: dict[str, Any] = {"spanId": self.id, "traceId": trace_id}
         if self.parent:
             document["parentSpanId"] = self.parent
         document |= {

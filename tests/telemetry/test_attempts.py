@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -130,13 +131,20 @@ def test_the_context_costs_a_procedure_that_makes_no_spans_next_to_nothing() -> 
 
 
 def test_an_ended_execution_reaches_the_hosts_exporter_with_our_ids(host: InMemorySpanExporter) -> None:
-    mine = {"spanId": "00000000000000aa", "traceId": TRACE, "parentSpanId": SPAN, "name": "mine"}
+    mine: dict[str, Any] = {
+        "spanId": "00000000000000aa",
+        "traceId": TRACE,
+        "parentSpanId": SPAN,
+        "name": "mine",
+    }
     mine |= {"kind": "INTERNAL", "startTime": 1795232973001, "endTime": 1795232973002, "attributes": {}}
     error = {"name": "ValueError", "message": "no"}
     execution = an_execution(status="failed", error=error)
     runs = [a_run(0, status="failed", error=error, spans=[mine | {"status": {"code": "OK"}}])]
     telemetry.export(execution, runs)
     node, root = host.get_finished_spans()
+    assert root.context is not None
+    assert node.parent is not None
     assert trace.format_trace_id(root.context.trace_id) == TRACE
     assert trace.format_span_id(root.context.span_id) == execution.span_id
     assert node.parent.span_id == root.context.span_id
