@@ -1,0 +1,8 @@
+"""Every subcommand of the three apps. A new one is a module beside these and a line here."""
+
+from __future__ import annotations
+
+from executions.cli import serve
+from executions.cli.frame import Subcommand
+
+SUBCOMMANDS: tuple[Subcommand, ...] = (serve.SERVE,)
