@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from executions.models import Execution, NodeRun
-from executions.states import ExecutionStatus
+from executions.states import ExecutionStatus, NodeStatus
 
 LARGEST_VALUE = 16 * 1024
 """Bytes of JSON in one attribute; what is larger is read from the execution itself."""
@@ -39,12 +39,13 @@ def execution_attributes(execution: Execution, executed: list[NodeRun]) -> dict[
 def node_attributes(
     execution: Execution,
     run: NodeRun,
-    config: dict[str, Any],
+    own: dict[str, Any],
     *,
     attempt: int,
     status: str,
     error: dict[str, Any] | None,
 ) -> dict[str, Any]:
+    """``own``: what only nodes of this kind tell."""
     attributes: dict[str, Any] = {
         "workflow.id": execution.workflow_id,
         "workflow.execution_id": execution.id,
@@ -53,11 +54,7 @@ def node_attributes(
     }
     if run.procedure:
         attributes["node.procedure"] = run.procedure
-    completed = status == "completed"
-    if run.kind == "procedure":
-        attributes |= _procedure(run, completed)
-    if run.kind == "condition":
-        attributes |= _condition(run, config, completed)
+    attributes |= own
     if attempt > 1:
         attributes["node.attempt"] = attempt
     attributes["node.status"] = status
@@ -68,6 +65,26 @@ def node_attributes(
     return attributes
 
 
+def procedure_attributes(run: NodeRun, status: str) -> dict[str, Any]:
+    attributes = _json("procedure.input", run.input) if run.input is not None else {}
+    if status == NodeStatus.COMPLETED:
+        attributes |= _json("procedure.output", run.output)
+        keys = run.output if isinstance(run.output, dict) else ()
+        attributes["procedure.output_keys"] = ",".join(keys)
+    return attributes
+
+
+def condition_attributes(
+    run: NodeRun, status: str, config: dict[str, Any], variables: dict[str, Any]
+) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"condition.expression": str(config.get("expression", ""))}
+    attributes |= _json("condition.variables", variables)
+    if status == NodeStatus.COMPLETED:
+        attributes["condition.result"] = run.next_node_id == config.get("trueBranch")
+        attributes["condition.branch_taken"] = run.next_node_id or ""
+    return attributes
+
+
 def _totals(execution: Execution, executed: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {"workflow.nodes_executed_total": executed}
     if execution.ended_at is not None:
@@ -75,25 +92,6 @@ def _totals(execution: Execution, executed: int) -> dict[str, Any]:
         attributes["workflow.execution_time_ms"] = max(0, round(spent.total_seconds() * 1000))
     if execution.error:
         attributes["workflow.error"] = str(execution.error.get("message") or "")
-    return attributes
-
-
-def _procedure(run: NodeRun, completed: bool) -> dict[str, Any]:
-    attributes = _json("procedure.input", run.input) if run.input is not None else {}
-    if completed:
-        attributes |= _json("procedure.output", run.output)
-        keys = run.output if isinstance(run.output, dict) else ()
-        attributes["procedure.output_keys"] = ",".join(keys)
-    return attributes
-
-
-def _condition(run: NodeRun, config: dict[str, Any], completed: bool) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    if "expression" in config:
-        attributes["condition.expression"] = config["expression"]
-    if completed:
-        attributes["condition.result"] = run.next_node_id == config.get("trueBranch")
-        attributes["condition.branch_taken"] = run.next_node_id or ""
     return attributes
 
 

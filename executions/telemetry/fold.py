@@ -15,7 +15,13 @@ from typing import Any
 
 from executions.models import Execution, NodeRun
 from executions.states import ExecutionStatus, NodeStatus
-from executions.telemetry.attributes import execution_attributes, node_attributes
+from executions.telemetry.attributes import (
+    condition_attributes,
+    execution_attributes,
+    node_attributes,
+    procedure_attributes,
+)
+from executions.telemetry.variables import variables_of_conditions
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = datetime.max.replace(tzinfo=UTC)
@@ -104,10 +110,11 @@ class _Trace:
         self.runs = runs
         self.trace_id = execution.trace_id
         self.configs = _configs(execution.version.definition)
+        self.variables = variables_of_conditions(execution, runs.values())
 
     def root(self) -> _Span:
         execution = self.execution
-        executed = [run for run in self.runs.values() if _first_start(run) is not None]
+        executed = [run for run in self.runs.values() if run.started_at is not None]
         return _Span(
             id=execution.span_id,
             parent=execution.parent_span_id,
@@ -132,30 +139,29 @@ class _Trace:
             if run.scope is not None and run.branch is not None and run.adopted_from is None:
                 members.setdefault((run.scope, run.branch), []).append(run)
         for (scope, branch), runs in members.items():
-            started = [start for run in runs if (start := _first_start(run)) is not None]
+            started = [run.started_at for run in runs if run.started_at is not None]
             if started and scope in self.runs:
                 yield self._branch(self.runs[scope], branch, runs, min(started))
 
     def _past_attempts(self, run: NodeRun) -> Iterator[_Span]:
         for past in run.attempts:
-            if past.get("startTime") and past.get("endTime"):
-                yield self._attempt(
-                    run,
-                    attempt=past["attempt"],
-                    start=datetime.fromisoformat(past["startTime"]),
-                    end=datetime.fromisoformat(past["endTime"]),
-                    status=NodeStatus.CANCELLED if past.get("outcome") == "cancelled" else NodeStatus.FAILED,
-                    error=past.get("error") or {"name": "Error", "message": str(past.get("outcome", ""))},
-                )
+            yield self._attempt(
+                run,
+                attempt=past["attempt"],
+                start=datetime.fromisoformat(past["startTime"]),
+                end=datetime.fromisoformat(past["endTime"]),
+                status=NodeStatus.FAILED,
+                error=past["error"],
+            )
 
     def _current_attempt(self, run: NodeRun) -> Iterator[_Span]:
-        told = {past["attempt"] for past in run.attempts}
-        if run.started_at is not None and run.attempt not in told:
+        start = _current_start(run)
+        if start is not None:
             failed = run.status == NodeStatus.FAILED
             yield self._attempt(
                 run,
                 attempt=run.attempt,
-                start=run.started_at,
+                start=start,
                 end=run.ended_at,
                 status=run.status,
                 error=run.error if failed else None,
@@ -171,7 +177,6 @@ class _Trace:
         status: str,
         error: dict[str, Any] | None,
     ) -> _Span:
-        config = self.configs.get(run.node_id, {})
         current = attempt == run.attempt
         return _Span(
             id=span_id_of(self.trace_id, run.index, attempt),
@@ -180,13 +185,22 @@ class _Trace:
             start=start,
             end=end,
             status=_status(status, error),
-            attributes=node_attributes(
-                self.execution, run, config, attempt=attempt, status=status, error=error
-            ),
+            attributes=self._attributes(run, attempt, status, error),
             depth=2 * self._nesting(run) + 2,
             seq=(run.ended_seq or 0) if current else 0,
             error=error,
         )
+
+    def _attributes(
+        self, run: NodeRun, attempt: int, status: str, error: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        if run.kind == "procedure":
+            own = procedure_attributes(run, status)
+        if run.kind == "condition":
+            config = self.configs.get(run.node_id, {})
+            own = condition_attributes(run, status, config, self.variables[run.index])
+        return node_attributes(self.execution, run, own, attempt=attempt, status=status, error=error)
 
     def _made_by_user_code(self, run: NodeRun) -> Iterator[_Span]:
         depth = 2 * self._nesting(run) + 3
@@ -239,10 +253,12 @@ class _Trace:
         return nesting
 
 
-def _first_start(run: NodeRun) -> datetime | None:
-    if run.attempts and run.attempts[0].get("startTime"):
-        return datetime.fromisoformat(run.attempts[0]["startTime"])
-    return run.started_at
+def _current_start(run: NodeRun) -> datetime | None:
+    """When the current attempt started; None where it waits for its turn, or was given up before it came."""
+    start = run.attempt_at or run.started_at
+    past = run.attempts[-1:]
+    begun = not past or start is None or start > datetime.fromisoformat(past[0]["startTime"])
+    return start if begun else None
 
 
 def _configs(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:

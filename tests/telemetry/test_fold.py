@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from executions.telemetry import span_id_of, spans
 from tests.telemetry.rows import ROOT, TRACE, a_run, an_execution, at
@@ -37,7 +39,7 @@ def test_each_attempt_has_a_span_of_its_own() -> None:
         "endTime": at(3).isoformat(),
         "error": {"name": "ValueError", "message": "not yet", "stack": "secret paths"},
     }
-    run = a_run(0, attempt=2, attempts=[past], started_at=at(10), ended_at=at(20))
+    run = a_run(0, attempt=2, attempts=[past], started_at=at(0), attempt_at=at(10), ended_at=at(20))
     first, second, _ = spans(an_execution(), [run])
     assert (first["startTime"], first["duration"], second["duration"]) == (1795232973000, 3, 10)
     assert first["status"] == {"code": "ERROR", "message": "not yet"}
@@ -46,6 +48,13 @@ def test_each_attempt_has_a_span_of_its_own() -> None:
     assert "procedure.output" not in first["attributes"]
     assert (second["status"], second["attributes"]["node.attempt"]) == ({"code": "OK"}, 2)
     assert first["spanId"] != second["spanId"]
+
+
+def test_an_attempt_that_was_given_up_before_its_turn_has_no_span() -> None:
+    past: dict[str, Any] = {"attempt": 1, "outcome": "retrying", "startTime": at(0).isoformat()}
+    past |= {"endTime": at(3).isoformat(), "error": {"name": "ValueError", "message": "not yet"}}
+    run = a_run(0, attempt=2, attempts=[past], started_at=at(0), attempt_at=at(0), status="cancelled")
+    assert [span["duration"] for span in spans(an_execution(), [run])] == [3, 100]
 
 
 def test_a_failure_is_told_with_its_exception_and_without_its_stack() -> None:
@@ -119,6 +128,28 @@ def test_a_condition_tells_its_expression_and_the_way_it_took() -> None:
     assert (told["condition.result"], told["condition.branch_taken"]) == (False, "no")
 
 
+def test_a_condition_tells_the_variables_that_it_had_before_it() -> None:
+    config = {"expression": "a", "trueBranch": "x", "falseBranch": "x"}
+    execution = an_execution(nodes=[{"id": "ask", "config": config}], input={"b": 2})
+    execution.version.definition["variables"] = {"a": 1, "b": 1}
+    condition: dict[str, Any] = {"kind": "condition", "procedure": "", "input": None, "output": None}
+    runs = [
+        a_run(0, "first", output={"c": 3}),
+        a_run(1, "fork", kind="parallel", output=None),
+        a_run(2, "left", scope=1, branch=0, output={"left": 1, "c": "l"}),
+        a_run(3, "right", scope=1, branch=1, output={"right": 1, "c": "r"}),
+        a_run(4, "ask", scope=1, branch=1, **condition),
+        a_run(5, "ask", **condition),
+    ]
+    inside, after = (
+        json.loads(span["attributes"]["condition.variables"])
+        for span in spans(execution, runs)
+        if span["name"] == "workflow.node.condition"
+    )
+    assert inside == {"a": 1, "b": 2, "c": "r", "right": 1}
+    assert after == {"a": 1, "b": 2, "c": "r", "left": 1, "right": 1}
+
+
 def test_a_large_output_is_left_to_the_execution() -> None:
     told = spans(an_execution(), [a_run(0, output={"text": "x" * 20_000})])[0]["attributes"]
     assert "procedure.output" not in told
@@ -158,7 +189,7 @@ def test_span_ids_are_the_same_whoever_asks_and_differ_between_attempts() -> Non
     assert span_id_of("0" * 32, 0, 1) != ids[0]
 
 
-def _a_parallel_of_two() -> list:
+def _a_parallel_of_two() -> list[Any]:
     inner = [
         a_run(2, "x", scope=1, branch=0),
         a_run(3, "nested", kind="parallel", scope=1, branch=1, ended_at=at(45), ended_seq=15),
