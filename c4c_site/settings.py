@@ -1,17 +1,41 @@
-"""Settings of the reference site, all read from the environment."""
+"""Settings of the reference site, all read from the environment.
+
+| variable | default | |
+|---|---|---|
+| `HOST`, `PORT` | 127.0.0.1, 3000 | where `c4c serve` listens |
+| `C4C_DATA_DIR` | `.c4c/` beside manage.py | the embedded database and the secret key |
+| `DATABASE_URL` | the embedded database | any PostgreSQL 14 to 18 |
+| `C4C_POOL_SIZE` | 20 | most connections of one process for requests and jobs; 0 is no pool |
+| `DEBUG` | on where HOST is this machine | |
+| `SECRET_KEY` | made once, in the data folder | |
+| `ALLOWED_HOSTS` | this machine's names and HOST | |
+| `CSRF_TRUSTED_ORIGINS` | none | origins of a proxy in front |
+| `C4C_CORS_ORIGINS` | none | origins of pages elsewhere that may call the API |
+| `C4C_SECURE` | off | behind HTTPS: secure cookies, HSTS |
+| `LOG_LEVEL` | INFO | |
+"""
 
 from pathlib import Path
+from typing import Any
 
 import environ
 
+from c4c_site.data_folder import data_folder, secret_key
+from executions.permissions import is_loopback
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = data_folder(env("C4C_DATA_DIR", default=""), BASE_DIR)
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env("SECRET_KEY", default="development-only")
 HOST = env("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=3000)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+DEBUG = env.bool("DEBUG", default=is_loopback(HOST))
+SECRET_KEY = env("SECRET_KEY", default="") or secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]", HOST])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = env.list("C4C_CORS_ORIGINS", default=[])
+
+C4C = {"HOST": HOST}
 
 INSTALLED_APPS = [
     "daphne",
@@ -22,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -32,9 +57,12 @@ INSTALLED_APPS = [
     "c4c_site.demo",
 ]
 
+# Each of these can wait: one that could not would put every open stream and waiting caller into a thread.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "c4c_site.middleware.content_security_policy",
+    "c4c_site.middleware.StaticFiles",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -60,10 +88,44 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": env.db("DATABASE_URL", default="postgres://postgres@127.0.0.1:5432/test")}
+
+_database: dict[str, Any] = (
+    env.db("DATABASE_URL")
+    if env("DATABASE_URL", default="")
+    else {"ENGINE": "c4c_site.postgres", "NAME": "c4c", "USER": "postgres", "DATA_DIR": DATA_DIR}
+)
+# A request holds its connection from its first query to its end; who waits or streams gives it back before.
+_pool_size = env.int("C4C_POOL_SIZE", default=20)
+if _pool_size and _database["ENGINE"] in ("c4c_site.postgres", "django.db.backends.postgresql"):
+    _pool = {"min_size": 1, "max_size": _pool_size, "timeout": 20, "max_idle": 60}
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
+DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # no collectstatic: files are served from where the apps have them
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SECURE_REFERRER_POLICY = "same-origin"
 
-C4C = {"HOST": HOST}
+_secure = env.bool("C4C_SECURE", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _secure else None
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "c4c": {"level": env("LOG_LEVEL", default="INFO")},
+        "django.request": {"level": "ERROR"},  # a 404 is the client's business
+    },
+}
