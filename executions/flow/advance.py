@@ -14,10 +14,11 @@ from executions.flow import joins
 from executions.flow.kinds import KINDS, Attempt, Done, Open, Park
 from executions.flow.outcomes import Completed, Failed, Lost, Outcome, Stopped
 from executions.flow.plan import Plan
+from executions.flow.restore import follow
 from executions.flow.state import Ending, Flow, Frame, Run, Scope
 from executions.states import EventType, ExecutionStatus, NodeStatus
 from procedures.errors import ProcedureNotFound
-from workflows.definition import RetryPolicy
+from workflows.policies import RetryPolicy
 from workflows.expressions import ExpressionError
 
 INLINE_LIMIT = 200
@@ -30,16 +31,34 @@ def begin(flow: Flow, plan: Plan) -> None:
     flow.started_at = plan.now
     total = {"totalNodes": flow.definition.node_count} if flow.definition.is_static else {}
     plan.tell(EventType.WORKFLOW_STARTED, **total)
-    plan.agenda.append((flow.root, flow.root.first, None))
+    for run in flow.runs:
+        _adopt(flow, plan, run)
+    follow(flow, plan)
+
+
+def _adopt(flow: Flow, plan: Plan, run: Run) -> None:
+    """A result that comes from another execution: told, not run."""
+    run.started_at = run.attempt_at = plan.now
+    if run.status.is_terminal:
+        run.ended_at = plan.now
+        event = EventType.NODE_FAILED if run.status is NodeStatus.FAILED else EventType.NODE_COMPLETED
+        told = {"error": _told(run.error or {}), "handledBy": run.next_id} if run.error else {}
+        flow.nodes[run.node.id] = {"output": run.output, "status": run.status.value, "error": run.error}
+        plan.tell(event, run, attempt=run.attempt, timestamp=_ms(plan.now), duration=0, adopted=True, **told)
+    else:
+        plan.tell(EventType.NODE_STARTED, run, attempt=run.attempt, timestamp=_ms(plan.now))
 
 
 def ended(flow: Flow, plan: Plan, run: Run, outcome: Outcome, random: Random, max_lost: int) -> None:
     """An attempt has ended. An answer to a run that is over already is dropped."""
     if not run.is_in_flight:
         return
+    if run.stopping and not flow.ending:
+        outcome = Stopped("another branch decided the join")
     match outcome:
         case Completed():
             run.spans.extend(outcome.spans)
+            run.encoded = outcome.encoded
             complete(flow, plan, run, Done(outcome.output, run.node.next))
         case Failed():
             run.spans.extend(outcome.spans)
@@ -110,6 +129,29 @@ def finish(flow: Flow, plan: Plan, ending: Ending) -> None:
     _cancel_frame(flow, plan, flow.root, ending.reason or ending.status.value)
 
 
+def obey(flow: Flow, plan: Plan, kind: str, payload: dict[str, Any], actor: str) -> bool:
+    """A command from outside. False: it came too late and changes nothing."""
+    if flow.status.is_terminal or flow.ending is not None:
+        return False
+    match kind:
+        case "cancel":
+            finish(flow, plan, Ending(ExecutionStatus.CANCELLED, reason=payload.get("reason") or "", by=actor))
+        case "pause" if not flow.held:
+            hold(flow, plan, actor)
+        case "resume" if flow.held:
+            release(flow, plan, actor)
+        case _:
+            return False
+    return True
+
+
+def progress(flow: Flow, plan: Plan, index: int, data: dict[str, Any]) -> None:
+    """User code tells how far it is."""
+    run = flow.runs[index]
+    if run.is_in_flight:
+        plan.tell(EventType.NODE_PROGRESS, run, attempt=run.attempt, **data, timestamp=_ms(plan.now))
+
+
 def settle(flow: Flow, plan: Plan) -> bool:
     """Run the agenda and decide the execution's status. True: there is more to do at once."""
     for _ in range(INLINE_LIMIT):
@@ -169,8 +211,6 @@ def complete(flow: Flow, plan: Plan, run: Run, done: Done) -> None:
     run.next_id = None if _leaves(run, done.next_id) else done.next_id
     if run.node.kind == "procedure":
         run.frame.merge(done.output)
-    if run.stopping:
-        run.next_id = None
     _end(flow, plan, run, NodeStatus.COMPLETED, EventType.NODE_COMPLETED)
     if run.stopping:
         _end_frame(flow, plan, run.frame, NodeStatus.CANCELLED)

@@ -6,7 +6,7 @@ from math import floor
 
 from executions.flow.state import Scope
 from executions.states import NodeStatus
-from workflows.definition import Join
+from workflows.policies import Join
 
 
 def verdict(scope: Scope, join: Join) -> NodeStatus | None:

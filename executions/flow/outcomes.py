@@ -9,6 +9,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Completed:
     output: Any
+    encoded: bytes | None = None
+    """The output as JSON text: checked, and within the limit."""
     spans: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -7,18 +7,45 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from executions.flow.plan import Plan
 from executions.flow.state import Flow, Frame, Run, Scope
-from executions.models import NodeRun
 from executions.states import NodeStatus
 from workflows.definition import Definition
+
+
+class Row(Protocol):
+    """What is read of a ``NodeRun``."""
+
+    index: int
+    node_id: str
+    status: str
+    wait_reason: str
+    attempt: int
+    lost: int
+    previous: int | None
+    scope: int | None
+    branch: int | None
+    input: Any
+    output: Any
+    error: Any
+    next_node_id: str | None
+    attempts: list[dict[str, Any]]
+    spans: list[dict[str, Any]]
+    started_at: datetime | None
+    attempt_at: datetime | None
+    ended_at: datetime | None
+    available_at: datetime | None
+    ended_seq: int | None
+    adopted_from: str | None
+
 
 Lines = dict[tuple[int | None, int | None], list[Run]]
 
 
-def restore(definition: Definition, execution_id: str, input: dict[str, Any], rows: Iterable[NodeRun]) -> Flow:
+def restore(definition: Definition, execution_id: str, input: dict[str, Any], rows: Iterable[Row]) -> Flow:
     """The flow as it stood after its last committed transition. ``rows`` are by index."""
     flow = Flow.new(definition, execution_id, input)
     lines: Lines = defaultdict(list)
@@ -49,7 +76,7 @@ def follow(flow: Flow, plan: Plan) -> None:
             plan.agenda.append((frame, run.next_id, run.index))
 
 
-def _run(definition: Definition, flow: Flow, row: NodeRun) -> Run:
+def _run(definition: Definition, flow: Flow, row: Row) -> Run:
     return Run(
         index=row.index,
         node=definition.nodes[row.node_id],
@@ -101,7 +128,7 @@ def _read_scope(flow: Flow, run: Run, lines: Lines) -> None:
         for frame in scope.frames:
             if frame.outcome is NodeStatus.COMPLETED:
                 run.frame.merge(frame.delta)
-    elif not run.status.is_terminal and run.started_at is not None:
+    elif run.status is NodeStatus.RUNNING:
         run.scope = scope
 
 

@@ -35,6 +35,8 @@ class Run:
     arguments: dict[str, JSON] = field(default_factory=dict)
     """As the attempt gets it; never stored."""
     output: JSON = None
+    encoded: bytes | None = None
+    """The output as JSON text, where an attempt has just made it."""
     error: dict[str, Any] | None = None
     next_id: str | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)

@@ -1,0 +1,5 @@
+"""The process that drives executions."""
+
+from executions.executor.service import Executor, running
+
+__all__ = ["Executor", "running"]

@@ -1,0 +1,156 @@
+"""Taking work, and taking it back from the dead: the statements of the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import namedtuple_row
+
+from executions.models import Command, Execution, NodeRun
+from executions.models import Executor as Row
+
+_EXECUTION, _RUN, _COMMAND, _EXECUTOR = (
+    model._meta.db_table for model in (Execution, NodeRun, Command, Row)
+)
+
+_COLUMNS = """e.id, e.version_id, e.status, e.wait_reason, e.input, e.last_seq, e.lease_token, e.inbox,
+  e.pause_requested, e.started_at, e.deadline_at, e.trace_id, e.retry_of_id, e.rerun_of_id"""
+
+CLAIM = f"""
+WITH due AS (
+  SELECT d.id FROM generate_series(9, 0, -1) AS level(priority)
+  CROSS JOIN LATERAL (
+    SELECT e.id FROM {_EXECUTION} e
+    WHERE e.leased_by IS NULL AND e.priority = level.priority AND e.available_at <= now()
+      AND (%(only)s::text[] IS NULL OR e.id = ANY(%(only)s))
+    ORDER BY e.available_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+  ) AS d
+  LIMIT %(limit)s
+)
+UPDATE {_EXECUTION} e SET leased_by = %(executor)s, lease_token = e.lease_token + 1, available_at = NULL
+FROM due WHERE e.id = due.id
+RETURNING {_COLUMNS}
+"""
+"""Level by level, so that however much is parked or queued below, it is not looked at."""
+
+HELD = f"SELECT {_COLUMNS} FROM {_EXECUTION} e WHERE e.id = %s AND e.lease_token = %s"
+
+NEXT_DUE = f"""
+SELECT extract(epoch FROM min(d.available_at) - clock_timestamp())::float8
+FROM generate_series(9, 0, -1) AS level(priority)
+CROSS JOIN LATERAL (
+  SELECT e.available_at FROM {_EXECUTION} e
+  WHERE e.leased_by IS NULL AND e.priority = level.priority AND e.available_at IS NOT NULL
+  ORDER BY e.available_at LIMIT 1
+) AS d
+"""
+
+RUNS = f"""
+SELECT execution_id, index, node_id, status, wait_reason, attempt, lost, previous, scope, branch, input, output,
+  error, next_node_id, attempts, spans, started_at, attempt_at, ended_at, available_at, ended_seq, adopted_from
+FROM {_RUN} WHERE execution_id = ANY(%s) ORDER BY execution_id, index
+"""
+
+COMMANDS = f"""
+SELECT c.id, c.execution_id, c.kind, c.payload, c.actor FROM {_COMMAND} c
+WHERE c.handled_at IS NULL AND c.execution_id = ANY(%s) ORDER BY c.id
+"""
+
+LAST_CANCEL = f"""
+SELECT payload, actor FROM {_COMMAND}
+WHERE execution_id = %s AND kind = 'cancel' AND outcome = 'applied' ORDER BY id DESC LIMIT 1
+"""
+
+REAP = f"""
+WITH dead AS (DELETE FROM {_EXECUTOR} WHERE expires_at < now())
+UPDATE {_EXECUTION} e SET leased_by = NULL, lease_token = e.lease_token + 1, available_at = now()
+WHERE e.leased_by IS NOT NULL
+  AND NOT EXISTS (SELECT FROM {_EXECUTOR} x WHERE x.id = e.leased_by AND x.expires_at >= now())
+RETURNING e.id
+"""
+"""A lease is as alive as its executor's heartbeat. The token grows, so that what the dead one still writes is refused."""
+
+REGISTER = f"""
+INSERT INTO {_EXECUTOR} (id, hostname, pid, concurrency, expires_at)
+VALUES (%(id)s, %(hostname)s, %(pid)s, %(concurrency)s, now() + %(lease)s * interval '1 second')
+"""
+
+BEAT = f"""
+UPDATE {_EXECUTOR} SET heartbeat_at = now(), expires_at = now() + %(lease)s * interval '1 second'
+WHERE id = %(id)s RETURNING clock_timestamp()
+"""
+
+LEAVE = f"DELETE FROM {_EXECUTOR} WHERE id = %s"
+
+
+class Claimed(NamedTuple):
+    """An execution's row, as the claim answers it."""
+
+    id: str
+    version_id: int
+    status: str
+    wait_reason: str
+    input: dict[str, Any]
+    last_seq: int
+    lease_token: int
+    inbox: int
+    pause_requested: bool
+    started_at: datetime | None
+    deadline_at: datetime | None
+    trace_id: str
+    retry_of_id: str | None
+    rerun_of_id: str | None
+
+
+async def claim(
+    connection: AsyncConnection, executor: str, limit: int, only: Sequence[str] | None
+) -> list[Claimed]:
+    values = {"executor": executor, "limit": limit, "only": None if only is None else list(only)}
+    cursor = await connection.execute(CLAIM, values, prepare=True)
+    return [Claimed(*row) for row in await cursor.fetchall()]
+
+
+async def held(connection: AsyncConnection, execution_id: str, token: int) -> Claimed | None:
+    """The row, if it is still under that token."""
+    cursor = await connection.execute(HELD, [execution_id, token])
+    row = await cursor.fetchone()
+    return Claimed(*row) if row else None
+
+
+async def last_cancel(connection: AsyncConnection, execution_id: str) -> tuple[dict[str, Any], str] | None:
+    """The payload and the actor of the command that is being obeyed."""
+    cursor = await connection.execute(LAST_CANCEL, [execution_id])
+    return await cursor.fetchone()
+
+
+async def next_due(connection: AsyncConnection) -> float | None:
+    """Seconds until something is due; None where nothing is."""
+    cursor = await connection.execute(NEXT_DUE, prepare=True)
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def runs(connection: AsyncConnection, ids: list[str]) -> dict[str, list[Any]]:
+    """Node runs by execution, each in the order of ``index``."""
+    found: dict[str, list[Any]] = {execution_id: [] for execution_id in ids}
+    async with connection.cursor(row_factory=namedtuple_row) as cursor:
+        await cursor.execute(RUNS, [ids])
+        for row in await cursor.fetchall():
+            found[row.execution_id].append(row)
+    return found
+
+
+async def commands(connection: AsyncConnection, ids: list[str]) -> list[Any]:
+    """What waits in these executions' inboxes, oldest first."""
+    async with connection.cursor(row_factory=namedtuple_row) as cursor:
+        await cursor.execute(COMMANDS, [ids])
+        return list(await cursor.fetchall())
+
+
+async def reap(connection: AsyncConnection) -> list[str]:
+    """Give back what dead executors held; the ids."""
+    cursor = await connection.execute(REAP)
+    return [row[0] for row in await cursor.fetchall()]

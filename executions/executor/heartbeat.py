@@ -1,0 +1,73 @@
+"""The sign of life: a thread and a connection of its own, so that busy user code cannot still it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from executions import database
+from executions.conf import conf
+from executions.executor.claims import BEAT, LEAVE, REGISTER
+from executions.executor.clock import Clock
+
+log = logging.getLogger("c4c.executor")
+
+
+class Heartbeat:
+    """Keeps the executor's row alive. ``lost`` is called (from the thread) when the row is gone: it was reaped."""
+
+    def __init__(self, row: dict[str, Any], clock: Clock, lost: Callable[[], None]) -> None:
+        self._row = row
+        self._clock = clock
+        self._lost = lost
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="c4c-heartbeat", daemon=True)
+        self._connection: psycopg.Connection | None = None
+
+    def start(self) -> None:
+        """Register; raises where the database cannot be reached."""
+        self._connection = database.connect("c4c-heartbeat")
+        self._connection.execute(REGISTER, {**self._row, "lease": conf.LEASE_SECONDS})
+        self._once()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave: whatever is still leased is free at once."""
+        self._stop.set()
+        self._thread.join(timeout=conf.LEASE_SECONDS)
+        try:
+            with database.connect("c4c-heartbeat") as connection:
+                connection.execute(LEAVE, [self._row["id"]])
+        except psycopg.Error as error:
+            log.warning("executor %s could not leave; its lease will expire: %s", self._row["id"], error)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(conf.HEARTBEAT_SECONDS):
+            try:
+                if self._connection is None:
+                    self._connection = database.connect("c4c-heartbeat")
+                if not self._once():
+                    self._lost()
+                    break
+            except (psycopg.Error, OSError) as error:
+                log.warning("executor %s missed a heartbeat: %s", self._row["id"], error)
+                self._drop()
+        self._drop()
+
+    def _once(self) -> bool:
+        assert self._connection is not None
+        sent = time.time()
+        row = self._connection.execute(BEAT, {"id": self._row["id"], "lease": conf.LEASE_SECONDS}).fetchone()
+        if row is not None:
+            self._clock.set(row[0], sent, time.time())
+        return row is not None
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,65 @@
+"""The chores, each by name, done by whichever executor comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+import psycopg
+from psycopg import AsyncConnection
+
+from executions import database, notifications
+from executions.conf import conf
+from executions.executor import claims
+from executions.models import IdempotentRequest, StatusCount
+
+log = logging.getLogger("c4c.executor")
+
+FOLD = f"""
+WITH gone AS (
+  DELETE FROM {StatusCount._meta.db_table} WHERE id IN (
+    SELECT id FROM {StatusCount._meta.db_table} ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+  RETURNING status, delta
+)
+INSERT INTO {StatusCount._meta.db_table} (status, delta)
+SELECT status, sum(delta) FROM gone GROUP BY status HAVING sum(delta) <> 0
+"""
+FORGET = f"DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - interval '24 hours'"
+SLOW_EVERY = 10
+"""Rounds between two of the chores that are not urgent."""
+
+
+class Owner(Protocol):
+    id: str
+
+
+class Maintenance:
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    async def run(self) -> None:
+        """Every ``POLL_SECONDS``; a lost connection costs a round."""
+        while True:
+            try:
+                async with await database.aconnect("c4c-maintenance") as connection:
+                    await self._rounds(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+                log.warning("maintenance: %s", error)
+                await asyncio.sleep(conf.POLL_SECONDS)
+
+    async def _rounds(self, connection: AsyncConnection) -> None:
+        done = 0
+        while True:
+            await self._reap(connection)
+            if done % SLOW_EVERY == 0:
+                await connection.execute(FOLD)
+                await connection.execute(FORGET)
+            done += 1
+            await asyncio.sleep(conf.POLL_SECONDS)
+
+    async def _reap(self, connection: AsyncConnection) -> None:
+        freed = await claims.reap(connection)
+        if freed:
+            log.warning("executor %s: took %s executions from dead executors", self._owner.id, len(freed))
+            notifications.wake(freed)
