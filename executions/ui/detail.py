@@ -1,0 +1,116 @@
+"""One execution."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from executions.models import Execution
+from executions.permissions import may
+from executions.queries.totals import total_of
+from executions.states import ExecutionStatus
+from executions.ui.actions import offered
+from executions.ui.graph import graph
+from executions.ui.log import log
+from executions.ui.outline import Outline
+from executions.ui.page import page, say, show
+from executions.ui.steps import last_run, steps, tries
+from executions.ui.timeline import timeline
+
+VIEWS = {"graph": "Graph", "timeline": "Timeline", "trace": "Trace", "events": "Events"}
+
+
+@page("view")
+def execution(request: HttpRequest, execution_id: str) -> HttpResponse:
+    # The row first: what is read after it is at least as new as the cursor that the page will follow from.
+    found = Execution.objects.select_related("version").filter(pk=execution_id).first()
+    if found is None:
+        return say(request, 404, "Execution not found", f"There is no execution '{execution_id}'.")
+    outline = Outline.of(found)
+    view = request.GET.get("view", "")
+    context = _head(request, found, outline) | _inspector(request, found, outline)
+    context["view"] = view if view in VIEWS else next(iter(VIEWS))
+    return show(request, "detail", context | _view(request, found, outline, context["view"]))
+
+
+def _head(request: HttpRequest, execution: Execution, outline: Outline) -> dict[str, Any]:
+    total = total_of(execution.version) or 0
+    return {
+        "execution": execution,
+        "error": execution.error or {},
+        "is_terminal": ExecutionStatus(execution.status).is_terminal,
+        "outline": outline,
+        "latest": list(outline.latest.values()),
+        "total": total,
+        "actions": offered(execution, request.user),
+        "sees_stack": may(request.user, "see_errors", execution),
+        "stream": f"/api/workflow/executions/{execution.pk}/stream",
+        "poll": f"/workflow/executions/{execution.pk}/events",
+        "now": timezone.now(),
+    }
+
+
+def _inspector(request: HttpRequest, execution: Execution, outline: Outline) -> dict[str, Any]:
+    chosen = request.GET.get("node", "")
+    node_id = chosen or outline.most_telling(execution)
+    run = last_run(execution, node_id) if node_id else None
+    known = {node["id"]: node for node in execution.version.definition.get("nodes", ())}
+    return {
+        "node_id": node_id if run or node_id in known else "",
+        "node": known.get(node_id),
+        "run": run,
+        "times": outline.times[node_id],
+        "tries": tries(run) if run else [],
+    }
+
+
+def _view(request: HttpRequest, execution: Execution, outline: Outline, view: str) -> dict[str, Any]:
+    address = _Address(request)
+    tabs = {
+        "tabs": [(name, said, address.with_("view", name)) for name, said in VIEWS.items()],
+        "to_node": address.up_to("node"),
+    }
+    if view in ("timeline", "trace"):
+        return {**tabs, "timeline": timeline(execution, len(outline.runs))}
+    if view == "events":
+        found = log(execution, _number(request, "before", 0) or None)
+        older = address.with_("before", str(found.before)) if found.before else ""
+        return {**tabs, "log": found, "older": older}
+    page_of_steps = steps(execution, _number(request, "after", -1), request.GET.get("step", ""))
+    further = page_of_steps.after
+    return {
+        **tabs,
+        "graph": graph(execution, outline, asked="draw" in request.GET),
+        "draw": address.with_("draw", "1"),
+        "steps": page_of_steps.runs,
+        "further": "" if further is None else address.with_("after", str(further)),
+        "counts": [(status, count, address.with_("step", status)) for status, count in outline.by_status],
+        "step": request.GET.get("step", ""),
+        "all_steps": address.with_("step", ""),
+    }
+
+
+class _Address:
+    """Links to the same page with one thing changed; what belongs to one view only does not travel."""
+
+    KEPT = ("view", "node", "step", "draw")
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.here = {name: request.GET[name] for name in self.KEPT if request.GET.get(name)}
+
+    def with_(self, name: str, value: str) -> str:
+        pairs = {**self.here, name: value}
+        return f"?{urlencode({name: value for name, value in pairs.items() if value})}"
+
+    def up_to(self, name: str) -> str:
+        """The link that lacks only the value of ``name``, for templates that have many of them."""
+        pairs = {known: value for known, value in self.here.items() if known != name}
+        return f"?{urlencode([*pairs.items(), (name, '')])}"
+
+
+def _number(request: HttpRequest, name: str, default: int) -> int:
+    text = request.GET.get(name, "")
+    return int(text) if text.isdigit() and len(text) < 10 else default

@@ -1,0 +1,59 @@
+"""A row of the list, as the template reads it: the contract's row, with what only pages say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from executions.states import TERMINAL, NodeStatus
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    document: Document
+    gone: bool = False
+
+    @property
+    def id(self) -> str:
+        return str(self.document["executionId"])
+
+    @property
+    def status(self) -> str:
+        """As stored, except that an execution which only waits to try again is told as retrying."""
+        return "retrying" if self._retries else str(self.document["status"])
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.document["status"] in TERMINAL
+
+    @property
+    def statuses(self) -> list[str]:
+        """Of its nodes, in the order in which they were reached: the tape."""
+        return [detail["status"] for detail in self.document["nodeDetails"].values()]
+
+    @property
+    def total(self) -> int:
+        return (self.document.get("progress") or {}).get("total") or 0
+
+    @property
+    def executed(self) -> int:
+        progress = self.document.get("progress")
+        if self.document.get("nodesTruncated") and progress:
+            return int(progress["done"])
+        return len(self.document["nodesExecuted"])
+
+    @property
+    def remark(self) -> str:
+        """Why it stands where it stands: what it waits for, or how it failed."""
+        error = self.document.get("error") or {}
+        at, message = error.get("nodeId"), error.get("message", "")
+        return self.document.get("waitReason") or (f"{at}: {message}" if at else message)
+
+    @property
+    def _retries(self) -> bool:
+        details = self.document["nodeDetails"].values()
+        return self.document["status"] == "waiting" and any(
+            detail["status"] == NodeStatus.RETRYING for detail in details
+        )
