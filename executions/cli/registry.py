@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from executions.cli import serve
 from executions.cli.frame import Subcommand
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (serve.SERVE,)
+SUBCOMMANDS: tuple[Subcommand, ...] = ()
