@@ -2,7 +2,7 @@
 
 | variable | default | |
 |---|---|---|
-| `HOST`, `PORT` | 127.0.0.1, 3000 | where `c4c serve` listens |
+| `HOST`, `PORT` | 127.0.0.1, 3000 | where `c4c serve` listens; `C4C_UI_PORT` (3100) for `serve ui` |
 | `C4C_DATA_DIR` | `.c4c/` beside manage.py | the embedded database and the secret key |
 | `DATABASE_URL` | the embedded database | any PostgreSQL 14 to 18 |
 | `C4C_POOL_SIZE` | 20 | most connections of one process for requests and jobs; 0 is no pool |
@@ -28,7 +28,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_folder(env("C4C_DATA_DIR", default=""), BASE_DIR)
 
 HOST = env("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=3000)
+PORT = env("PORT", default="3000")
+UI_PORT = env("C4C_UI_PORT", default="3100")
 DEBUG = env.bool("DEBUG", default=is_loopback(HOST))
 SECRET_KEY = env("SECRET_KEY", default="") or secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]", HOST])
