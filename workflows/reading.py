@@ -1,0 +1,305 @@
+"""A document to a definition, leniently: everything that is wrong is noted, what is right is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from workflows.errors import nearest, suggestion
+from workflows.expressions import template
+from workflows.expressions.templates import escaped
+from workflows.kinds import KINDS, LATER
+from workflows.kinds.kind import Kind
+from workflows.policies import Limits, RetryPolicy, Timeout
+from workflows.shape import (
+    Field,
+    Reading,
+    identifier,
+    list_of,
+    mapping,
+    not_yet,
+    number,
+    optional,
+    record,
+    required,
+    resolved_mapping,
+    text,
+    whole,
+)
+from workflows.structure import Definition, Node
+
+NODES = 10_000
+VALUES = 1_000_000
+DEPTH = 64
+SECONDS = 100 * 366 * 86_400.0
+_EMPTY = template({})
+
+
+def read(document: Any) -> tuple[Definition | None, Reading]:
+    """The definition as far as it can be read: None where there is nothing to hold on to."""
+    reading = Reading()
+    if not _is_json(reading, document):
+        return None, reading
+    fields = reading.record(document, "", DOCUMENT)
+    nodes = document.get("nodes") if isinstance(document, dict) else None
+    if not isinstance(nodes, list) or (reading.problems and not fields):
+        return None, reading
+    return _definition(fields, document, _nodes(reading, nodes)), reading
+
+
+def _definition(fields: dict[str, Any], document: dict[str, Any], nodes: dict[str, Node]) -> Definition:
+    trigger = [fields["trigger"]] if "trigger" in fields else []
+    return Definition(
+        id=fields.get("id", ""),
+        name=fields.get("name", ""),
+        description=fields.get("description", ""),
+        version=fields.get("version", ""),
+        start_node=fields.get("startNode", ""),
+        nodes=nodes,
+        variables=fields.get("variables", {}),
+        input_schema=fields.get("inputSchema"),
+        outputs=fields.get("outputs"),
+        triggers=(*trigger, *fields.get("triggers", ())),
+        metadata=fields.get("metadata", {}),
+        limits=fields.get("limits", Limits()),
+        document=document,
+    )
+
+
+def _nodes(reading: Reading, documents: list[Any]) -> dict[str, Node]:
+    if not documents:
+        reading.refuse("/nodes", "a workflow needs at least one node")
+    if len(documents) > NODES:
+        reading.refuse("/nodes", f"at most {NODES} nodes, got {len(documents)}")
+        return {}
+    nodes: dict[str, Node] = {}
+    for position, document in enumerate(documents):
+        node = _node(reading, document, f"/nodes/{position}")
+        if node is None:
+            continue
+        if node.id in nodes:
+            reading.refuse(f"{node.pointer}/id", f"there is already a node {node.id!r}")
+        nodes.setdefault(node.id, node)
+    return nodes
+
+
+def _node(reading: Reading, document: Any, pointer: str) -> Node | None:
+    """None where even the id is missing."""
+    fields = reading.record(document, pointer, NODE)
+    kind = _kind(reading, document, pointer)
+    config = _config(reading, document, kind, pointer)
+    if kind is not None and kind.check is not None:
+        kind.check(reading, document, config, pointer)
+    if "id" not in fields:
+        return None
+    common = {_COMMON[name]: value for name, value in fields.items() if name in _COMMON}
+    free = kind is not None and kind.config is None
+    common |= {"pointer": pointer, "config": config.get("", _EMPTY) if free else _EMPTY}
+    return (
+        Node(**{**common, "kind": ""}) if kind is None else kind.build({**common, "kind": kind.name}, config)
+    )
+
+
+def _kind(reading: Reading, document: Any, pointer: str) -> Kind | None:
+    name = document.get("type") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        return None
+    if name in LATER:
+        return reading.refuse(f"{pointer}/type", f"kind {name!r} is not supported yet")
+    if name not in KINDS:
+        hint = suggestion(nearest(name, KINDS)) or f"; there are {', '.join(KINDS)}"
+        return reading.refuse(f"{pointer}/type", f"unknown kind {name[:80]!r}{hint}")
+    return KINDS[name]
+
+
+def _config(reading: Reading, document: Any, kind: Kind | None, pointer: str) -> dict[str, Any]:
+    """The fields that the kind knows; a free config is one template, under ""."""
+    if kind is None:
+        return {}
+    config = document.get("config")
+    config = {} if config is None else config
+    if kind.config is not None:
+        return reading.record(config, f"{pointer}/config", kind.config)
+    return {"": resolved_mapping(reading, config, f"{pointer}/config") or _EMPTY}
+
+
+def _following(reading: Reading, value: Any, pointer: str) -> str | None:
+    """``next``: an id, or a list of at most one."""
+    if not isinstance(value, list):
+        return identifier(reading, value, pointer)
+    if len(value) > 1:
+        return reading.refuse(
+            pointer,
+            f"{len(value)} nodes cannot follow one: put them as branches of a node of type 'parallel'",
+        )
+    return identifier(reading, value[0], f"{pointer}/0") if value else None
+
+
+def _jitter(reading: Reading, value: Any, pointer: str) -> float | None:
+    """A share of the delay, or all of it (true), or none (false)."""
+    return float(value) if isinstance(value, bool) else number(0, 1)(reading, value, pointer)
+
+
+def _retry(reading: Reading, value: Any, pointer: str) -> RetryPolicy:
+    fields = reading.record(value, pointer, RETRY)
+    return RetryPolicy(**{_RETRY[name]: item for name, item in fields.items()})
+
+
+def _timeout(reading: Reading, value: Any, pointer: str) -> Timeout:
+    if not isinstance(value, dict):
+        return Timeout(start_to_close=number(0.001, SECONDS)(reading, value, pointer))
+    fields = reading.record(value, pointer, TIMEOUT)
+    return Timeout(**{_TIMEOUT[name]: item for name, item in fields.items()})
+
+
+def _limits(reading: Reading, value: Any, pointer: str) -> Limits:
+    fields = reading.record(value, pointer, {"nodeRuns": optional(whole(1, 1_000_000))})
+    return Limits(node_runs=fields["nodeRuns"]) if fields else Limits()
+
+
+# What is no JSON that can be stored: told alone, for the rest could not be trusted
+
+
+def _is_json(reading: Reading, document: Any) -> bool:
+    """Iterative, so that no depth exhausts the stack."""
+    pending: list[tuple[Any, tuple[Any, ...] | None, int]] = [(document, None, 0)]
+    seen = 0
+    while pending and seen <= VALUES:
+        value, path, depth = pending.pop()
+        seen += 1
+        fault = _fault(value, depth)
+        if fault:
+            reading.refuse(_pointer(path), fault)
+        elif isinstance(value, dict):
+            pending.extend((item, (path, key), depth + 1) for key, item in value.items())
+        elif isinstance(value, list):
+            pending.extend((item, (path, position), depth + 1) for position, item in enumerate(value))
+    if seen > VALUES:
+        reading.refuse("", f"more than {VALUES} values")
+    return not reading.problems
+
+
+def _fault(value: Any, depth: int) -> str | None:
+    if isinstance(value, str):
+        return _text_fault(value)
+    if isinstance(value, dict):
+        return _nested_fault(depth) or next(filter(None, map(_key_fault, value)), None)
+    if isinstance(value, list):
+        return _nested_fault(depth)
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else "the whole number is too large"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "the number is not finite"
+    return f"{type(value).__name__} is not JSON"
+
+
+def _nested_fault(depth: int) -> str | None:
+    return f"nested more than {DEPTH} levels deep" if depth >= DEPTH else None
+
+
+def _key_fault(key: Any) -> str | None:
+    return _text_fault(key) if isinstance(key, str) else f"the key {key!r} is not a text"
+
+
+def _text_fault(value: str) -> str | None:
+    if "\0" in value:
+        return "the character NUL cannot be stored"
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        return "half of a surrogate pair cannot be stored"
+    return None
+
+
+def _pointer(path: tuple[Any, ...] | None) -> str:
+    return "".join(reversed([f"/{escaped(key)}" for key in _keys(path)]))
+
+
+def _keys(path: tuple[Any, ...] | None) -> Iterator[Any]:
+    while path is not None:
+        path, key = path
+        yield key
+
+
+# The fields of a document
+
+
+TRIGGER = {
+    "id": optional(identifier),
+    "provider": optional(text(64)),
+    "triggerProcedure": optional(text(200)),
+    "eventType": optional(text(200)),
+    "subscriptionConfig": optional(mapping),
+}
+RETRY = {
+    "maxAttempts": optional(whole(1, 10_000)),
+    "initialInterval": optional(number(0, SECONDS)),
+    "backoff": optional(number(1, 1_000)),
+    "maxInterval": optional(number(0, SECONDS)),
+    "jitter": optional(_jitter),
+    "maxElapsed": optional(number(0, SECONDS)),
+    "retryOn": optional(list_of(text(200, shortest=1))),
+    "nonRetryable": optional(list_of(text(200, shortest=1))),
+}
+TIMEOUT = {
+    "startToClose": optional(number(0.001, SECONDS)),
+    "scheduleToStart": optional(number(0.001, SECONDS)),
+    "heartbeat": optional(number(0.001, SECONDS)),
+}
+NODE = {
+    "id": required(identifier),
+    "type": required(text(64)),
+    "name": optional(text(200)),
+    "description": optional(text()),
+    "procedureName": optional(text(200, shortest=1)),
+    "config": Field(lambda reading, value, pointer: None),
+    "next": optional(_following),
+    "onError": optional(identifier),
+    "retry": optional(_retry),
+    "timeout": optional(_timeout),
+    "queue": optional(text(64)),
+    "compensate": not_yet("compensate"),
+    "key": not_yet("key"),
+}
+DOCUMENT = {
+    "id": required(identifier),
+    "name": required(text(200, shortest=1)),
+    "description": optional(text()),
+    "version": required(text(64, shortest=1)),
+    "startNode": required(identifier),
+    "nodes": required(list_of(lambda reading, value, pointer: None)),
+    "variables": optional(mapping),
+    "inputSchema": optional(mapping),
+    "outputs": optional(resolved_mapping),
+    "trigger": optional(record(TRIGGER)),
+    "triggers": optional(list_of(record(TRIGGER))),
+    "metadata": optional(mapping),
+    "limits": optional(_limits),
+}
+_COMMON = {
+    "id": "id",
+    "name": "name",
+    "description": "description",
+    "procedureName": "procedure",
+    "next": "next",
+    "onError": "on_error",
+    "retry": "retry",
+    "timeout": "timeout",
+    "queue": "queue",
+}
+_RETRY = {
+    "maxAttempts": "max_attempts",
+    "initialInterval": "initial_interval",
+    "backoff": "backoff",
+    "maxInterval": "max_interval",
+    "jitter": "jitter",
+    "maxElapsed": "max_elapsed",
+    "retryOn": "retry_on",
+    "nonRetryable": "non_retryable",
+}
+_TIMEOUT = {
+    "startToClose": "start_to_close",
+    "scheduleToStart": "schedule_to_start",
+    "heartbeat": "heartbeat",
+}
