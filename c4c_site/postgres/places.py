@@ -54,7 +54,7 @@ def programs(account: pwd.struct_passwd | None) -> Path:
 
 def _runs(folder: Path, account: pwd.struct_passwd | None) -> bool:
     with suppress(OSError, subprocess.SubprocessError):
-        return run_as(account, [folder / "postgres", "--version"]).returncode == 0
+        return run_as(account, folder / "postgres", "--version").returncode == 0
     return False
 
 
@@ -91,7 +91,7 @@ def new_data_folder(home: Path, account: pwd.struct_passwd | None) -> Path:
 
 
 def _reaches(folder: Path, account: pwd.struct_passwd) -> bool:
-    return run_as(account, ["test", "-x", folder]).returncode == 0
+    return run_as(account, "test", "-x", folder).returncode == 0
 
 
 def socket_folder(data: Path, account: pwd.struct_passwd | None) -> Path:
@@ -105,7 +105,7 @@ def socket_folder(data: Path, account: pwd.struct_passwd | None) -> Path:
 
 
 def run_as(
-    account: pwd.struct_passwd | None, command: list[str | Path], *, text: str = "", timeout: float = 120
+    account: pwd.struct_passwd | None, *command: str | Path, text: str = "", timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a session of its own, so that Ctrl-C in our terminal does not reach the server.
 

@@ -10,17 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from pwd import struct_passwd
 from urllib.parse import quote
 
 from c4c_site.data_folder import make_folder
-from c4c_site.postgres import places, postmaster
+from c4c_site.postgres import cluster, places, postmaster
+from c4c_site.postgres.cluster import DATABASE, SUPERUSER
 from c4c_site.postgres.errors import ServerError
 from c4c_site.postgres.postmaster import Postmaster
 from c4c_site.postgres.sharing import Sharing
 
-DATABASE = "c4c"
-SUPERUSER = "postgres"
 PORT = 5432  # only part of the socket's name: the server listens on no address
 SETTINGS = {
     "listen_addresses": "",
@@ -118,65 +116,41 @@ class Server:
         account = places.server_account(self.data)
         programs = places.programs(account)
         if not self.data.exists():
-            self._create(programs, account)
-        _refuse_other_major(self.data, programs)
+            cluster.create(self.home, programs, account)
+        cluster.refuse_other_major(self.data, programs)
         postmaster.clear_up(self.data)
-        _shorten(self.data / "server.log")
-        settings = SETTINGS | {"unix_socket_directories": str(places.socket_folder(self.data, account))}
-        options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
         log = self.data / "server.log"
-        command = [programs / "pg_ctl", "start", "-w", "-t", str(postmaster.START_SECONDS), "-D", self.data]
-        places.run_as(account, [*command, "-l", log, "-o", options], timeout=postmaster.START_SECONDS + 30)
+        _shorten(log)
+        wait = ["-w", "-t", str(postmaster.START_SECONDS)]
+        told = ["-l", str(log), "-o", self._options(places.socket_folder(self.data, account))]
+        self._pg_ctl("start", *wait, *told)
         return postmaster.wait_until_ready(self.data)
-
-    def _create(self, programs: Path, account: struct_passwd | None) -> None:
-        """Made under another name and then renamed, so that a killed first start leaves no half cluster."""
-        for abandoned in self.home.glob("postgres-*.new"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        new = places.new_data_folder(self.home, account)
-        initdb = [programs / "initdb", "-D", new, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8"]
-        _done(places.run_as(account, [*initdb, "--auth-local=trust", "--auth-host=reject"]).stdout, new)
-        single = [programs / "postgres", "--single", "-j", "-D", new, "postgres"]
-        _done(places.run_as(account, single, text=f"CREATE DATABASE {DATABASE};\n\n").stdout, new)
-        final = self.home / "postgres"
-        if new.parent == self.home:
-            new.rename(final)
-        else:
-            lasting = new.rename(new.with_suffix(""))
-            final.unlink(missing_ok=True)
-            final.symlink_to(lasting)
 
     def _stop(self) -> bool:
         running = postmaster.read(self.data)
         if running is None:
             return False
-        account = places.server_account(self.data)
-        command = [places.programs(account) / "pg_ctl", "stop", "-w", "-m", "fast", "-D", self.data]
-        places.run_as(account, command)
+        self._pg_ctl("stop", "-w", "-m", "fast")
         if running.socket_folder != str(self.data):
             shutil.rmtree(running.socket_folder, ignore_errors=True)
         return True
+
+    def _options(self, socket_folder: Path) -> str:
+        settings = SETTINGS | {"unix_socket_directories": str(socket_folder)}
+        return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+
+    def _pg_ctl(self, action: str, *words: str) -> None:
+        account = places.server_account(self.data)
+        program = places.programs(account) / "pg_ctl"
+        places.run_as(
+            account, program, action, "-D", self.data, *words, timeout=postmaster.START_SECONDS + 30
+        )
 
 
 @cache
 def at(home: Path) -> Server:
     """This process's one ``Server`` of a data folder."""
     return Server(home)
-
-
-def _done(output: str, cluster: Path) -> None:
-    if not (cluster / "PG_VERSION").exists():
-        raise ServerError(f"PostgreSQL's initdb failed: {output.strip()[-500:]}")
-
-
-def _refuse_other_major(data: Path, programs: Path) -> None:
-    written = (data / "PG_VERSION").read_text().strip()
-    ours = places.run_as(None, [programs / "postgres", "--version"]).stdout.split()[-1].partition(".")[0]
-    if written != ours:
-        raise ServerError(
-            f"the data in {data} was written by PostgreSQL {written}, and this is {ours}: dump it with "
-            f"pg_dump of {written} and restore it into a new C4C_DATA_DIR, or go back to that version"
-        )
 
 
 def _shorten(log: Path) -> None:
