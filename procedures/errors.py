@@ -1,0 +1,54 @@
+"""What can be wrong with a procedure, or with one call of it; and what a procedure may decide by raising."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Problem = dict[str, Any]
+"""``{detail, pointer}``: what is wrong, and where (a JSON pointer into the value)."""
+
+
+class ProcedureError(Exception):
+    """Base of this floor's errors."""
+
+
+class ProcedureNotFound(ProcedureError):
+    def __init__(self, name: str, nearest: Sequence[str] = ()) -> None:
+        self.name, self.nearest = name, list(nearest)
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        super().__init__(f"Procedure {name} not found in registry{hint}")
+
+
+class BadProcedure(ProcedureError):
+    """It was declared wrongly; the system checks tell where."""
+
+
+class _Refused(ProcedureError):
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(problem["detail"]) for problem in problems))
+
+
+class InvalidInput(_Refused):
+    """The input does not fit the contract. ``problems``: all of them."""
+
+
+class InvalidOutput(_Refused):
+    """What the handler returned does not fit the contract, or cannot be stored."""
+
+
+class Retry(ProcedureError):
+    """Raise it to be tried again, ``after`` that many seconds (None: as the node's policy says)."""
+
+    def __init__(self, message: str = "asked to be retried", *, after: float | None = None) -> None:
+        self.after = after
+        super().__init__(message)
+
+
+class NonRetryable(ProcedureError):
+    """Raise it where trying again is of no use, whatever the node's policy says."""
+
+
+class Cancelled(ProcedureError):
+    """Raise it when ``context.cancelled`` has become true and the work is left in good order."""
