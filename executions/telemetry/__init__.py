@@ -5,5 +5,16 @@ from __future__ import annotations
 from executions.telemetry.attempts import Attempt, attempt_context, install
 from executions.telemetry.export import export, exporting
 from executions.telemetry.fold import span_id_of, spans
+from executions.telemetry.handing import close, ended
 
-__all__ = ["Attempt", "attempt_context", "export", "exporting", "install", "span_id_of", "spans"]
+__all__ = [
+    "Attempt",
+    "attempt_context",
+    "close",
+    "ended",
+    "export",
+    "exporting",
+    "install",
+    "span_id_of",
+    "spans",
+]

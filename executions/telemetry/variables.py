@@ -25,7 +25,8 @@ def variables_of_conditions(execution: Execution, runs: Iterable[NodeRun]) -> di
         if run.kind == "condition":
             found[run.index] = {}
     if found:
-        first = {**execution.version.definition.get("variables", {}), **execution.input}
+        given = execution.input if isinstance(execution.input, dict) else {}
+        first = {**execution.version.definition.get("variables", {}), **given}
         _read_line(lines, (None, None), first, found)
     return found
 

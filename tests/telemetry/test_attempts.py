@@ -175,6 +175,25 @@ def test_a_missing_exporter_is_told_and_harms_nothing() -> None:
     assert _in_a_process(script, OTEL_TRACES_EXPORTER="nowhere") == "False"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_execution_that_has_ended_is_exported_from_its_rows(host: InMemorySpanExporter) -> None:
+    execution, run = an_execution(available_at=None), a_run(0)
+    version = execution.version
+    version.content_hash = "a" * 64
+    version.save()
+    execution.version = version
+    execution.save()
+    run.execution = execution
+    run.save()
+    telemetry.ended("there is none")
+    telemetry.ended(execution.id)
+    telemetry.close()
+    assert [span.name for span in host.get_finished_spans()] == [
+        "workflow.node.procedure",
+        "workflow.execute",
+    ]
+
+
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     """A host project that has configured OpenTelemetry itself."""
