@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, PydanticUserError, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticUserError,
+    SecretBytes,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic import create_model as make_model
 from pydantic_core import PydanticSerializationError
 
@@ -163,5 +171,3 @@ def _where(pointer: str) -> str:
 
 def _escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
-
-

@@ -142,7 +142,9 @@ def _require_sound(
     name: object, handler: Callable[..., Any], transactional: bool, exposure: str, roles: object
 ) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise BadProcedure('it needs a name such as "orders.create": words of letters, digits, _ and -, joined by dots')
+        raise BadProcedure(
+            'it needs a name such as "orders.create": words of letters, digits, _ and -, joined by dots'
+        )
     if transactional and inspect.iscoroutinefunction(handler):
         raise BadProcedure("transactional=True needs a sync function: Django's transactions are not async")
     if exposure not in EXPOSURES:
