@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 
 # Each of these can wait: one that could not would put every open stream and waiting caller into a thread.
 MIDDLEWARE = [
+    "executions.api.http.middleware.problem_middleware",
     "django.middleware.security.SecurityMiddleware",
     "c4c_site.middleware.content_security_policy",
     "c4c_site.middleware.StaticFiles",

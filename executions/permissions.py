@@ -171,7 +171,7 @@ def _with_operator(request: HttpRequest) -> HttpRequest:
         return LOCAL_OPERATOR if found.is_anonymous and _is_operator(request) else found
 
     request.user = SimpleLazyObject(user)  # type: ignore[assignment]
-    request.auser = auser  # type: ignore[assignment]
+    request.auser = auser
     return request
 
 

@@ -14,7 +14,7 @@ from executions.models import Execution, ExecutionQuerySet, NodeRun
 from executions.queries import cursors
 from executions.queries.documents import TOO_LARGE, Telling, altogether, document, progress, within
 from executions.queries.filters import Filters, Parameters
-from executions.queries.totals import load_totals
+from executions.queries.totals import load_totals, total_of
 from executions.states import NODE_TERMINAL
 
 Row = dict[str, Any]
@@ -45,15 +45,16 @@ def rows_by_id(ids: Iterable[str]) -> list[Row]:
 
 def _rows(executions: Sequence[Execution], *, include_spans: bool) -> list[Row]:
     runs = _runs_by_execution(executions, whole=include_spans)
-    totals = load_totals(executions)
+    load_totals(executions)
     long = [execution.id for execution in executions if len(runs[execution.id]) >= conf.ROW_NODES]
     done = _done(long) if long else {}
     rows = []
     for execution in executions:
         found = runs[execution.id]
-        row = _row(execution, found, totals[execution.version_id], include_spans=include_spans)
+        total = total_of(execution.version)
+        row = _row(execution, found, total, include_spans=include_spans)
         if execution.id in done:
-            row["progress"] = progress(execution, done[execution.id], totals[execution.version_id])
+            row["progress"] = progress(execution, done[execution.id], total)
             row["nodesTruncated"] = True
         rows.append(row)
     return rows

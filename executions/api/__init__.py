@@ -1,0 +1,1 @@
+"""The HTTP API: thin views (read, verb, render) over operations and read models."""

@@ -1,0 +1,59 @@
+"""What requests may carry, in the contract's camelCase."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+ExecutionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Object = dict[str, Any]
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+Input = Annotated[Object, BeforeValidator(lambda value: {} if value is None else value)]
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused, so that a misspelt one is not lost."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class ExecuteOptions(BaseModel):
+    """Where the original's own pages put the execution's id; what else they put there is ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    execution_id: ExecutionId | None = None
+
+
+class Execute(Body):
+    workflow_id: str | None = Field(None, description="A workflow of the library.")
+    workflow: Object | None = Field(None, description="An inline definition.")
+    input: Input = Field(default_factory=dict)
+    execution_id: ExecutionId | None = Field(None, description="The caller's own id; taken: 409.")
+    options: ExecuteOptions | None = None
+    asynchronous: bool = Field(False, alias="async", description="Answer 202 without waiting for the end.")
+    timeout_ms: int | None = Field(None, gt=0, description="The execution's deadline.")
+    key: str | None = Field(
+        None, min_length=1, max_length=200, description="Unique among the workflow's active executions."
+    )
+    on_conflict: Literal["fail", "useExisting"] = "fail"
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        default_factory=list, max_length=50
+    )
+    priority: int = Field(0, ge=0, le=9, description="Higher first.")
+
+
+class Cancel(Body):
+    reason: str = Field("", max_length=1000)
+    force: bool = Field(False, description="Do not wait for attempts in flight.")
+
+
+class Nothing(Body):
+    """An empty object, or no body."""
+
+
+class Rerun(Body):
+    input: Object | None = Field(None, description="Absent: the input that it had.")
+    version: Literal["original", "latest"] | Annotated[int, Field(ge=1)] = "original"

@@ -1,0 +1,63 @@
+"""Whatever goes wrong outside the API's views still reaches a JSON client as a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from executions.api.http.problems import Problem, render, title
+
+API = ("/api/", "/workflow/", "/procedures", "/health", "/metrics", "/openapi.json", "/rpc/", "/webhooks/")
+KEPT_HEADERS = ("Retry-After", "Allow", "WWW-Authenticate")
+DETAILS = {
+    400: "The request cannot be understood.",
+    403: "The request is refused.",
+    404: "There is nothing at this address.",
+    405: "The address does not know this method.",
+    413: "The body is too large.",
+    500: "The server failed to answer; its log says why.",
+}
+
+
+@sync_and_async_middleware
+def problem_middleware(
+    get_response: Callable[[HttpRequest], Any],
+) -> Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
+    """First in ``MIDDLEWARE``: error pages become problems for clients that did not ask for HTML."""
+    if iscoroutinefunction(get_response):
+
+        async def respond_later(request: HttpRequest) -> HttpResponseBase:
+            return as_problem(request, await get_response(request))
+
+        return respond_later
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        return as_problem(request, get_response(request))
+
+    return respond
+
+
+def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    if response.status_code < 400 or not _is_page(response) or not wants_json(request):
+        return response
+    detail = DETAILS.get(response.status_code, title(response.status_code))
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    return render(Problem(response.status_code, detail, headers=headers), request)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith(API) or not request.accepts("text/html") or not _names_html(request)
+
+
+def _names_html(request: HttpRequest) -> bool:
+    """curl's ``*/*`` does not: only who names HTML gets it."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _is_page(response: HttpResponseBase) -> bool:
+    kind = response.get("Content-Type", "")
+    return not response.streaming and kind.startswith(("text/html", "text/plain"))

@@ -1,0 +1,47 @@
+"""The catalogue of procedures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from executions.api import answers
+from executions.api.http.paging import limit_of, page
+from executions.api.http.view import ApiView
+from executions.api.views.documentation import PAGE, problems
+from executions.queries import cursors
+from procedures import Procedure, registry
+
+SCOPE = "procedures"
+
+
+class ProcedureList(ApiView):
+    verbs = {"GET": "define"}
+
+    @extend_schema(
+        operation_id="listProcedures",
+        summary="The procedures that workflows can use, by name",
+        tags=["procedures"],
+        parameters=PAGE,
+        responses={200: answers.ProcedurePage, **problems(400)},
+    )
+    def get(self, request: Request) -> Response:
+        limit, cursor = limit_of(request), request.query_params.get("cursor")
+        after = cursors.decode(SCOPE, cursor)[0] if cursor else ""
+        found = [procedure for procedure in registry.all() if procedure.name > after]
+        told, more = found[:limit], len(found) > limit
+        following = cursors.encode(SCOPE, [told[-1].name]) if more else None
+        return page(request, {"procedures": [_row(procedure) for procedure in told]}, following)
+
+
+def _row(procedure: Procedure) -> dict[str, Any]:
+    return {
+        "name": procedure.name,
+        "description": procedure.description,
+        "metadata": procedure.metadata,
+        "inputSchema": procedure.contract.input_schema,
+        "outputSchema": procedure.contract.output_schema,
+    }
