@@ -235,13 +235,32 @@ def _is_duration(value: Any) -> bool:
     )
 
 
+_newest: dict[str, WorkflowVersion] = {}
+"""The newest version of each workflow as last read. Safe to be wrong: the insert refuses one that is not newest."""
+
+
+def forget(workflow: str) -> None:
+    """Its newest version is another by now."""
+    _newest.pop(workflow, None)
+
+
+def is_known(workflow: str) -> bool:
+    """Whether ``prepare`` can do without the database."""
+    return workflow in _newest
+
+
 def _version(
     workflow: str | None, definition: dict[str, Any] | None, number: int | None
 ) -> WorkflowVersion:
     if definition is not None:
         return library.inline(definition)
     assert workflow is not None
-    return library.current(workflow) if number is None else library.version(workflow, number)
+    if number is not None:
+        return library.version(workflow, number)
+    found = _newest.get(workflow)
+    if found is None:
+        found = _newest[workflow] = library.current(workflow)
+    return found
 
 
 def _trace(traceparent: str | None) -> tuple[str, str]:

@@ -7,13 +7,13 @@ rolls back has never been.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
@@ -24,6 +24,8 @@ from executions.executor import running
 from executions.intake import Start
 from executions.models import Command, Event, Execution, NodeRun, StatusCount
 from executions.states import ExecutionStatus
+
+T = TypeVar("T")
 
 USING = "default"
 
@@ -62,9 +64,21 @@ def start(workflow: str | None = None, **options: Any) -> Execution:
 async def astart(workflow: str | None = None, **options: Any) -> Execution:
     """``start`` from async code, in a transaction of its own.
 
-    Where this process has an executor with room, the execution begins with the very commit that stores it.
+    Where this process has an executor with room, the execution begins with the very commit that stores it; the
+    answer is then the row as it was stored, not read again.
     """
-    return await sync_to_async(_start_here)(workflow, options)
+    executor = running()
+    if executor is None or not executor.has_room:
+        return await sync_to_async(start)(workflow, **options)
+    prepare = partial(intake.prepare, workflow, **options)
+    known = workflow is not None and "version" not in options and intake.is_known(workflow)
+    begun = prepare() if known else await sync_to_async(prepare)()
+    driver = await _on_loop(executor.loop, executor.admit(begun))
+    if driver is None:
+        # Taken, or no longer the newest: the plain way tells which, and starts it where it can.
+        intake.forget(begun.definition.id)
+        return await sync_to_async(start)(workflow, **{**options, "execution_id": begun.execution_id})
+    return _as_stored(begun)
 
 
 def cancel(execution_id: str, *, reason: str = "", force: bool = False, actor: str = "") -> Execution:
@@ -125,7 +139,8 @@ def _store(begun: Start, again: Callable[[], Start] | None = None) -> Execution:
             return existing
         if again is None:
             raise KeyConflict(begun.key or "", begun.execution_id)
-        # The workflow has a newer version than the one just read: read again.
+        # The workflow has a newer version than the one known here: read again.
+        intake.forget(begun.definition.id)
         return _store(again(), again)
     transaction.on_commit(lambda: _announce(begun.execution_id), using=USING)
     return Execution.objects.using(USING).get(pk=begun.execution_id)
@@ -148,15 +163,33 @@ def _announce(execution_id: str) -> None:
     notifications.changed([execution_id])
 
 
-def _start_here(workflow: str | None, options: dict[str, Any]) -> Execution:
-    executor = running()
-    if executor is None or not executor.has_room or connections[USING].in_atomic_block:
-        return start(workflow, **options)
-    begun = intake.prepare(workflow, **options)
-    stored = asyncio.run_coroutine_threadsafe(executor.admit(begun), executor.loop).result()
-    if not stored:
-        return start(workflow, **{**options, "execution_id": options.get("execution_id") or begun.execution_id})
-    return Execution.objects.using(USING).get(pk=begun.execution_id)
+async def _on_loop(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    if loop is asyncio.get_running_loop():
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+def _as_stored(begun: Start) -> Execution:
+    now = intake.utcnow()
+    execution = Execution(
+        id=begun.execution_id,
+        version=begun.version,
+        workflow_id=begun.definition.id,
+        workflow_name=begun.definition.name,
+        status=ExecutionStatus.RUNNING,
+        input=begun.input,
+        trigger=begun.trigger,
+        key=begun.key,
+        tags=list(begun.tags),
+        priority=begun.priority,
+        queued_at=now,
+        started_at=now,
+        trace_id=begun.trace_id,
+        span_id=begun.span_id,
+        parent_span_id=begun.parent_span_id,
+    )
+    execution._state.adding = False
+    return execution
 
 
 def _again(source: Execution, input: dict[str, Any], version: str | int) -> Start:

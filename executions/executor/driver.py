@@ -23,7 +23,7 @@ from executions.executor.clock import Clock
 from executions.flow import advance
 from executions.flow.outcomes import Failed, Lost, Outcome
 from executions.flow.plan import Plan
-from executions.flow.state import Ending, Flow, Run
+from executions.flow.state import Ending, Flow
 from executions.journal import Journal
 from executions.states import ExecutionStatus, NodeStatus
 from executions.transitions import Lease, Row, Transition
@@ -79,10 +79,12 @@ class Driver:
         self._commands: list[Row] = []
         self._attempts: dict[int, Attempt] = {}
         self._step: Step | None = None
-        self._transactions: deque[tuple[Run, Outcome, Future[Transition | None]]] = deque()
+        self._transactions: deque[tuple[Attempt, Outcome, Future[Transition | None]]] = deque()
         self._in_transaction = False
         self._timer: asyncio.TimerHandle | None = None
         self._known: set[int] = set()
+        self.finished: asyncio.Future[ExecutionStatus] | None = None
+        """Set by who waits here for the end; resolved when it is committed, cancelled when the lease goes."""
 
     # What can happen
 
@@ -141,6 +143,8 @@ class Driver:
         for _, _, future in self._transactions:
             future.set_result(None)
         self._transactions.clear()
+        if self.finished is not None:
+            self.finished.cancel()
         self.host.let_go(self)
 
     # One step
@@ -218,6 +222,9 @@ class Driver:
         self.over = True
         self._cancel_timer()
         self._drop_attempts()
+        if self.finished is not None and not self.finished.done():
+            ended = self.flow.status.is_terminal
+            self.finished.set_result(self.flow.status) if ended else self.finished.cancel()
         self.host.let_go(self)
 
     def _drop_attempts(self) -> None:
@@ -254,25 +261,30 @@ class Driver:
 
     # Transactional procedures
 
-    def transaction(self, run: Run, outcome: Outcome) -> Future[Transition | None]:
+    def transaction(self, attempt: Attempt, outcome: Outcome) -> Future[Transition | None]:
         """From the attempt's thread: the rows that it is to write in its own transaction; None, it must roll back.
 
         Until ``settled`` nothing else of this execution is written.
         """
         future: Future[Transition | None] = Future()
-        self.host.loop.call_soon_threadsafe(self._ask_transaction, run, outcome, future)
+        self.host.loop.call_soon_threadsafe(self._ask_transaction, attempt, outcome, future)
         return future
 
     def settled(self, index: int, written: bool | Exception) -> None:
         """From the attempt's thread: its transaction is committed, refused, or failed."""
         self.host.loop.call_soon_threadsafe(self._settled, index, written)
 
-    def _ask_transaction(self, run: Run, outcome: Outcome, future: Future[Transition | None]) -> None:
-        self._transactions.append((run, outcome, future))
-        self._next()
+    def _ask_transaction(
+        self, attempt: Attempt, outcome: Outcome, future: Future[Transition | None]
+    ) -> None:
+        self._transactions.append((attempt, outcome, future))
+        self._begin_transaction(*self._transactions.popleft()) if self.over else self._next()
 
-    def _begin_transaction(self, run: Run, outcome: Outcome, future: Future[Transition | None]) -> None:
-        if self.over or not run.is_in_flight or run.stopping:
+    def _begin_transaction(
+        self, attempt: Attempt, outcome: Outcome, future: Future[Transition | None]
+    ) -> None:
+        run = attempt.run
+        if self.over or self._attempts.get(run.index) is not attempt or run.stopping:
             future.set_result(None)
             self._next()
             return

@@ -251,13 +251,17 @@ class Executor:
 
     # Starting here
 
-    async def admit(self, start: Start) -> bool:
-        """Store a new execution that is driven here from its first moment. False: its id, key or version is refused."""
+    async def admit(self, start: Start) -> Driver | None:
+        """Store a new execution that is driven here from its first moment; on this executor's loop.
+
+        None: its id or key is taken, or its version is not the newest any more.
+        """
         driver, transition = admitted(self, start)
         self.drivers[start.execution_id] = driver
         answer: asyncio.Future[bool] = self.loop.create_future()
+        driver.finished = self.loop.create_future()
         driver.begin_stored(transition, answer)
-        return await answer
+        return driver if await answer else None
 
     @property
     def has_room(self) -> bool:
