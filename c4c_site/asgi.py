@@ -1,3 +1,5 @@
+"""The site for ASGI servers: ``c4c serve``, Daphne, uvicorn."""
+
 import os
 
 from django.core.asgi import get_asgi_application
