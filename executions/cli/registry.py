@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from executions.cli import serve
 from executions.cli.frame import Subcommand
 
-SUBCOMMANDS: tuple[Subcommand, ...] = ()
+SUBCOMMANDS: tuple[Subcommand, ...] = (serve.SERVE,)

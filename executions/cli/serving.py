@@ -1,0 +1,116 @@
+"""The serving process: Daphne in the main thread, an executor in another, and an end within two seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.db import connections
+from twisted.internet import reactor as installed_reactor
+
+from executions import notifications
+from executions.cli.doors import Application, Forward
+from executions.executor import Executor
+from executions.streams import close_all_streams
+
+log = logging.getLogger("c4c.serve")
+reactor: Any = installed_reactor
+
+ANSWERS_SECONDS = 0.6  # what answers in flight are given, streams included
+EXECUTOR_SECONDS = 0.6  # then what attempts in flight are given; their executions go on elsewhere or later
+LAST_SECONDS = 1.9  # then the process ends, whatever a view may still be doing
+FAILED = 1
+
+
+class Service:
+    """One server process. ``run`` returns when it was told to end; ``exit_code`` then says how it went."""
+
+    def __init__(
+        self,
+        application: Application,
+        host: str,
+        port: int,
+        executor: Executor | None,
+        forward: Forward | None,
+    ) -> None:
+        self.exit_code = 0
+        self._executor = executor
+        self._forward = forward
+        self._thread = threading.Thread(target=self._execute, name="c4c-executor", daemon=True)
+        self._ending = False
+        self._server = Server(
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=False,
+            server_name="c4c",
+        )
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM, SIGINT, or the executor's failure. ``ready`` is called once it listens."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, self._on_signal)
+        connections.close_all()  # what the start needed; from here on connections belong to requests
+        reactor.callWhenRunning(self._on_running, ready)
+        self._server.run()
+        self._stop_executor()
+        notifications.close(0.2)
+
+    def _on_running(self, ready: Callable[[], None]) -> None:
+        if not self._server.listening_addresses:
+            self.exit_code = FAILED
+            self._server.stop()
+            return
+        if self._executor is not None:
+            self._thread.start()
+        ready()
+
+    def _execute(self) -> None:
+        assert self._executor is not None
+        try:
+            self._executor.run()
+        except Exception:
+            log.exception("the executor failed, so the server ends")
+        if not self._ending:
+            self.exit_code = FAILED
+            reactor.callFromThread(self._end)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(self._end)
+
+    def _end(self) -> None:
+        """Streams end first, in order: Daphne would cut them, and a browser would take that for a failure."""
+        if self._ending:
+            return
+        self._ending = True
+        last = threading.Timer(LAST_SECONDS, os._exit, (self.exit_code,))
+        last.daemon = True
+        last.start()
+        for listener in self._server.listeners:
+            listener.addCallback(lambda port: port and port.stopListening())
+        close_all_streams()
+        if self._forward is not None:
+            self._forward.close()
+        self._leave_when_answered(monotonic() + ANSWERS_SECONDS)
+
+    def _leave_when_answered(self, deadline: float) -> None:
+        if self._answering() and monotonic() < deadline:
+            reactor.callLater(0.02, self._leave_when_answered, deadline)
+        else:
+            self._server.stop()
+
+    def _answering(self) -> bool:
+        running = [each.get("application_instance") for each in self._server.connections.values()]
+        return any(each is not None and not each.done() for each in running)
+
+    def _stop_executor(self) -> None:
+        if self._executor is not None and self._thread.is_alive():
+            self._executor.stop(EXECUTOR_SECONDS)
+            self._thread.join(EXECUTOR_SECONDS + 0.4)
