@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from executions.cli import serve
+from executions.cli import exec, executions, procedures, serve, worker, workflows
 from executions.cli.frame import Subcommand
 
-SUBCOMMANDS: tuple[Subcommand, ...] = (serve.SERVE,)
+SUBCOMMANDS: tuple[Subcommand, ...] = (
+    serve.SERVE,
+    worker.WORKER,
+    exec.EXEC,
+    procedures.PROCEDURES,
+    workflows.WORKFLOWS,
+    executions.EXECUTIONS,
+)

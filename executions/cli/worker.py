@@ -1,0 +1,61 @@
+"""``c4c worker``: an executor in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from types import FrameType
+
+from executions.cli.frame import Subcommand
+from executions.executor import Executor
+
+DRAIN = 30.0
+"""Seconds that attempts in flight are given after the first signal; then their executions are handed over."""
+STOPPED_HARD = 1
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("-c", "--concurrency", type=_positive, metavar="N", help="executions driven at once")
+    parser.add_argument(
+        "--drain", type=float, default=DRAIN, metavar="SECONDS", help="for attempts in flight after SIGTERM"
+    )
+
+
+def run(options: Namespace) -> int:
+    executor = Executor(concurrency=options.concurrency)
+    _stop_on_signals(executor, options.drain)
+    _say(f"worker {executor.id}: up to {executor.concurrency} executions at once; Ctrl-C stops it")
+    executor.run()
+    _say("worker stopped")
+    return 0
+
+
+def _stop_on_signals(executor: Executor, drain: float) -> None:
+    """The first lets attempts in flight end, the second ends all as a crash would: others take over."""
+    asked = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(STOPPED_HARD)
+        asked = True
+        executor.stop(drain)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"c4c: {line}\n")
+    sys.stderr.flush()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+WORKER = Subcommand("worker", "drive executions in a process of its own", add_arguments, run)
