@@ -21,13 +21,15 @@ class Channel:
     So a slow reader costs nothing: what the ring no longer holds, it reads from the log.
     """
 
-    __slots__ = ("_bytes", "bells", "execution_id", "frames", "head", "readers", "status", "untold")
+    __slots__ = ("_bytes", "bells", "execution_id", "frames", "gone", "head", "readers", "status", "untold")
 
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         self.head: int | None = None
         """The newest seq that is known; None before the first look, and while it does not exist."""
         self.status: ExecutionStatus | None = None
+        self.gone = False
+        """It was there, and was deleted."""
         self.frames: deque[Frame] = deque()
         self.bells: set[asyncio.Event] = set()
         self.readers = 0
@@ -51,8 +53,12 @@ class Channel:
         if self.head is None:
             self.head = seq
 
-    def see(self, head: Head) -> bool:
-        """Take note of where the execution stands; whether frames are to be read."""
+    def see(self, head: Head | None) -> bool:
+        """Take note of where the execution stands, if it is there; whether frames are to be read."""
+        if head is None:
+            self.gone = self.head is not None
+            self.untold = self.untold or self.gone
+            return False
         if self.status != head.status:
             self.status, self.untold = head.status, True
         if self.head is None or not self.readers:

@@ -15,7 +15,16 @@ from executions.permissions import may
 from executions.streams import hub, log, rights
 from executions.streams.channel import Channel
 from executions.streams.connection import Connection
-from executions.streams.door import EXECUTION_ID, Refusal, Start, event_types, refuse_unknown, start, viewer
+from executions.streams.door import (
+    EXECUTION_ID,
+    Refusal,
+    Start,
+    event_types,
+    last_event_id,
+    refuse_unknown,
+    start,
+    viewer,
+)
 from executions.streams.frames import RETRY, Frame, chunks, dumps, encode, milliseconds, position
 from executions.streams.readers import Urgency, readers
 
@@ -43,7 +52,8 @@ def admit(request: HttpRequest, execution_id: str) -> Ticket:
         return Ticket(execution_id, user, begin, event_types(request), exists=True)
     if request.GET.get("wait") != "1" or not EXECUTION_ID.fullmatch(execution_id):
         raise Refusal(404, str(ExecutionNotFound(execution_id)))
-    return Ticket(execution_id, user, Start(), event_types(request), exists=False)
+    begin = Start(reset=bool(last_event_id(request)))
+    return Ticket(execution_id, user, begin, event_types(request), exists=False)
 
 
 class DetailStream:
@@ -63,10 +73,11 @@ class DetailStream:
                     yield wire
             if self._connection.must_end:
                 return
-            cursor = self._ticket.start.cursor
-            if self._ticket.start.reset:
+            begin = self._ticket.start
+            if begin.reset:
                 yield encode("stream-reset", {"channels": [self._id]})
-            if cursor is None:
+            cursor = begin.cursor or 0
+            if begin.cursor is None:
                 cursor, snapshot = await readers.run(Urgency.DOOR, _snapshot, self._id)
                 yield snapshot
             async for wire in self._follow(channel, cursor):
@@ -90,7 +101,7 @@ class DetailStream:
                 if found[-1].is_terminal:
                     yield await readers.run(Urgency.DOOR, _result, self._id, self._ticket.user)
                     return
-            elif cursor < (channel.head or 0):
+            elif channel.gone or cursor < (channel.head or 0):
                 self._connection.closing = "gone"  # deleted meanwhile
             else:
                 await self._connection.pause()

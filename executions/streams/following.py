@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -108,7 +109,7 @@ async def _aone(execution_id: str, after: int) -> AsyncIterator[Payload]:
 
 async def _aall() -> AsyncIterator[Payload]:
     tail, bell, loop = Tail(), asyncio.Event(), asyncio.get_running_loop()
-    pending = Pending(lambda: loop.call_soon_threadsafe(bell.set) and None)
+    pending = Pending(partial(_ring, loop, bell))
     unsubscribe = notifications.on_changed(pending.add)
     try:
         await readers.run(Urgency.LOG, tail.start)
@@ -119,6 +120,11 @@ async def _aall() -> AsyncIterator[Payload]:
                     yield entry.payload
     finally:
         unsubscribe()
+
+
+def _ring(loop: asyncio.AbstractEventLoop, bell: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop is closed, and nobody iterates
+        loop.call_soon_threadsafe(bell.set)
 
 
 async def _heard(bell: asyncio.Event, pending: Pending) -> Ids:

@@ -158,9 +158,7 @@ class Hub:
             return
         heads = await readers.run(Urgency.LOG, log.heads, watched)
         channels = {id_: self._channels[id_] for id_ in watched if id_ in self._channels}
-        behind = {
-            id_: channels[id_].head or 0 for id_ in channels if id_ in heads and channels[id_].see(heads[id_])
-        }
+        behind = {id_: found.head or 0 for id_, found in channels.items() if found.see(heads.get(id_))}
         if behind:
             await self._read(behind)
         for channel in channels.values():

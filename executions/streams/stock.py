@@ -23,7 +23,7 @@ from executions.streams import log
 from executions.streams.frames import Frame, dumps
 
 
-class ChannelManager(DefaultChannelManager):  # type: ignore[misc]
+class ChannelManager(DefaultChannelManager):
     """Who may read a channel: whoever may view executions."""
 
     def can_read_channel(self, user: Any, channel: str) -> bool:
@@ -37,7 +37,7 @@ class ChannelManager(DefaultChannelManager):  # type: ignore[misc]
             return False
 
 
-class LogStorage(StorageBase):  # type: ignore[misc]
+class LogStorage(StorageBase):
     """Reads executions' logs; only the engine writes them."""
 
     def append_event(self, channel: str, event_type: str, data: Any) -> StockEvent:

@@ -35,6 +35,8 @@ async def wait_terminal(execution_id: str, timeout: float) -> bool:
 
 
 async def _settled(channel: Channel, bell: asyncio.Event) -> None:
-    while channel.status is None or not (channel.status.is_terminal or channel.status in PARKED):
+    while not channel.gone and not (
+        channel.status and (channel.status.is_terminal or channel.status in PARKED)
+    ):
         await bell.wait()
         bell.clear()
