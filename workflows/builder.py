@@ -11,8 +11,8 @@
     fetch >> check
     [premium, basic] >> save
 
-The first node written is the start, unless ``start=`` names another. Nothing is refused here: what is wrong is told
-by the system checks, with the line that wrote it.
+The first node written is the start, unless ``start=`` names another. Nothing is refused here: what is wrong
+is told by the system checks, with the line that wrote it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class NodeBuilder:
     def id(self) -> str:
         return str(self.document["id"])
 
-    def __rshift__(self, following: Target) -> Target:
-        self.document["next"] = _id(following)
+    def __rshift__(self, following: NodeBuilder) -> NodeBuilder:
+        self.document["next"] = following.id
         return following
 
     def __rrshift__(self, earlier: Iterable[NodeBuilder]) -> NodeBuilder:
@@ -160,7 +160,7 @@ class Workflow:
         return node
 
 
-def workflow(
+def workflow(  # noqa: PLR0913 - the fields of a definition
     id: str,
     /,
     *,

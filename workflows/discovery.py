@@ -1,4 +1,4 @@
-"""Workflows written in Python: every builder that an app's ``workflows`` module keeps in a name of its own."""
+"""Workflows written in Python: each builder that an app's ``workflows`` module keeps under a name."""
 
 from __future__ import annotations
 

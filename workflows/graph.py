@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from workflows.errors import Problem
@@ -82,6 +82,16 @@ def edges(definition: Definition) -> list[Edge]:
     return _looped(definition, [*kept, *joins])
 
 
+def back_edges(following: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
+    """Edges to a node that is still being visited, depth first, from the first key on."""
+    back: set[tuple[str, str]] = set()
+    visited: set[str] = set()
+    for root in following:
+        if root not in visited:
+            back.update(_back_from(root, following, visited))
+    return back
+
+
 def _follow(definition: Definition, found: Places, entry: Edge, place: Place) -> list[tuple[Edge, Place]]:
     """Place what the line comes to; gives the branches that it opens."""
     after = None if place is None else definition.nodes[place[0]].next
@@ -149,35 +159,31 @@ def _joined_scopes(definition: Definition, placed: dict[str, Place]) -> set[str]
 
 def _looped(definition: Definition, drawn: list[Edge]) -> list[Edge]:
     """An ordinary edge that leads back becomes a loop's."""
-    back = _back_edges(definition, drawn)
+    first = [definition.start_node] if definition.start_node in definition.nodes else []
+    following: dict[str, list[str]] = {node_id: [] for node_id in (*first, *definition.nodes)}
+    for edge in drawn:
+        following[edge.source].append(edge.target)
+    back = back_edges(following)
     return [
         replace(edge, kind="loop") if edge.kind == "next" and (edge.source, edge.target) in back else edge
         for edge in drawn
     ]
 
 
-def _back_edges(definition: Definition, drawn: list[Edge]) -> set[tuple[str, str]]:
-    """Edges to a node that is being visited, depth first from the start, then in document order."""
-    following: dict[str, list[str]] = {node_id: [] for node_id in definition.nodes}
-    for edge in drawn:
-        following[edge.source].append(edge.target)
-    back: set[tuple[str, str]] = set()
-    visited: set[str] = set()
-    for root in (definition.start_node, *definition.nodes):
-        if root in visited or root not in following:
-            continue
-        visited.add(root)
-        path, on_path = [(root, iter(following[root]))], {root}
-        while path:
-            node_id, targets = path[-1]
-            target = next(targets, None)
-            if target is None:
-                path.pop()
-                on_path.discard(node_id)
-            elif target in on_path:
-                back.add((node_id, target))
-            elif target not in visited:
-                visited.add(target)
-                on_path.add(target)
-                path.append((target, iter(following[target])))
-    return back
+def _back_from(
+    root: str, following: Mapping[str, Iterable[str]], visited: set[str]
+) -> Iterator[tuple[str, str]]:
+    visited.add(root)
+    open_nodes = {root}
+    path = [(root, iter(following[root]))]
+    while path:
+        source, targets = path[-1]
+        target = next(targets, None)
+        if target is None:
+            open_nodes.discard(path.pop()[0])
+        elif target in open_nodes:
+            yield source, target
+        elif target not in visited:
+            visited.add(target)
+            open_nodes.add(target)
+            path.append((target, iter(following[target])))

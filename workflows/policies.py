@@ -50,8 +50,10 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """When a scope is decided. ``policy`` is all, any, n_of or all_done; ``count`` or ``percent`` of the
-    branches may fail under ``all``."""
+    """When a scope is decided. ``policy``: all, any, n_of or all_done.
+
+    ``count`` or ``percent`` of the branches may fail under ``all``.
+    """
 
     policy: str = "all"
     n: int | None = None

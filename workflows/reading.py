@@ -181,23 +181,28 @@ def _is_json(reading: Reading, document: Any) -> bool:
 
 
 def _fault(value: Any, depth: int) -> str | None:
-    if isinstance(value, str):
-        return _text_fault(value)
-    if isinstance(value, dict):
-        return _nested_fault(depth) or next(filter(None, map(_key_fault, value)), None)
-    if isinstance(value, list):
-        return _nested_fault(depth)
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return None if -(2**63) <= value < 2**63 else "the whole number is too large"
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "the number is not finite"
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return _text_fault(value)
+        case int() | float():
+            return _number_fault(value)
+        case dict() | list():
+            return _nested_fault(value, depth)
     return f"{type(value).__name__} is not JSON"
 
 
-def _nested_fault(depth: int) -> str | None:
-    return f"nested more than {DEPTH} levels deep" if depth >= DEPTH else None
+def _nested_fault(value: dict[Any, Any] | list[Any], depth: int) -> str | None:
+    if depth >= DEPTH:
+        return f"nested more than {DEPTH} levels deep"
+    return next(filter(None, map(_key_fault, value)), None) if isinstance(value, dict) else None
+
+
+def _number_fault(value: int | float) -> str | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "the number is not finite"
+    return None if -(2**63) <= value < 2**63 else "the whole number is too large"
 
 
 def _key_fault(key: Any) -> str | None:

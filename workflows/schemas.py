@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
-from jsonschema_specifications import REGISTRY
+from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -66,7 +66,7 @@ class Schema:
             _references_left.reset(left)
 
     def _errors(self, value: Any) -> Iterator[ValidationError]:
-        return self._validator.iter_errors(value)  # type: ignore[no-any-return]
+        return self._validator.iter_errors(value)
 
 
 def schema_problems(document: Mapping[str, Any], pointer: str) -> Iterator[Problem]:

@@ -24,11 +24,12 @@ class Reading:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def refuse(self, pointer: str, detail: str) -> None:
+    def refuse(self, pointer: str, detail: str) -> Any:
+        """Note it. Gives None: the value of what could not be read."""
         self.problems.append(Problem(pointer, detail))
 
-    def expected(self, pointer: str, what: str, value: Any) -> None:
-        self.refuse(pointer, f"expected {what}, got {_KINDS.get(type(value), 'a number')}")
+    def expected(self, pointer: str, what: str, value: Any) -> Any:
+        return self.refuse(pointer, f"expected {what}, got {_KINDS.get(type(value), 'a number')}")
 
     def record(self, value: Any, pointer: str, fields: Mapping[str, Field]) -> dict[str, Any]:
         """The fields that are as they should be; a field that is not is left out, as if it were absent."""

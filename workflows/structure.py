@@ -14,7 +14,7 @@ from workflows.schemas import Schema
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``kind`` is next, true, false, case, branch, error, join or loop; ``pointer`` is where it is written."""
+    """``kind``: next, true, false, case, branch, error, join or loop; ``pointer`` is where it is written."""
 
     source: str
     target: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workflows.builder import workflow
 
 # Simple math: three steps, whose numbers the input may replace
@@ -20,7 +22,7 @@ simple_math = workflow(
 )
 
 
-def numbers(a: float, b: float) -> dict[str, str]:
+def numbers(a: float, b: float) -> dict[str, Any]:
     """The input's, or these."""
     return {
         "a": f"${{{{ has(input.a) ? input.a : {a} }}}}",

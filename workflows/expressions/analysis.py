@@ -11,7 +11,7 @@ from workflows.expressions.errors import ExpressionError
 from workflows.expressions.functions import FUNCTIONS, TYPES
 from workflows.expressions.parser import MACROS
 from workflows.expressions.tokens import Token
-from workflows.expressions.tree import Call, Comprehension, Index, Literal, Member, Name, Tree, children, walk
+from workflows.expressions.tree import Call, Comprehension, Index, Literal, Member, Name, Tree, walk
 
 ROOTS = frozenset({"input", "vars", "nodes", "trigger", "error", "item", "index", "execution"})
 
@@ -28,8 +28,8 @@ class Uses(NamedTuple):
 def is_seeds_dialect(tokens: list[Token]) -> bool:
     """Whether a bare expression is JavaScript-style rather than CEL.
 
-    It is when it has an operator or method that only JavaScript has, ``outputs`` or ``get(…)``, or a bare name
-    that is no root; a comprehension makes it CEL whatever else it has.
+    It is when it has an operator or method that only JavaScript has, ``outputs`` or ``get(…)``, or a bare
+    name that is no root; a comprehension makes it CEL whatever else it has.
     """
     names = [(position, token) for position, token in enumerate(tokens) if token.kind == "name"]
     if any(token.value in MACROS and _is_method(tokens, position) for position, token in names):
@@ -116,4 +116,4 @@ def _check_names(tree: Tree) -> None:
                 pending.append((target, bound))
                 pending.extend((part, variable) for part in (body, only) if part is not None)
             case _:
-                pending.extend((child, bound) for child in children(node))
+                pending.extend((child, bound) for child in node.children)

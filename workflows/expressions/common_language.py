@@ -1,7 +1,7 @@
 """CEL, the Common Expression Language: what its operators, members and functions mean.
 
-Types are strict, a missing member is an error. Whole numbers and doubles may be mixed, since JSON does not tell
-them apart; every other rule is https://github.com/google/cel-spec's.
+Types are strict, a missing member is an error. Whole numbers and doubles may be mixed, since JSON does not
+tell them apart; every other rule is https://github.com/google/cel-spec's.
 """
 
 from __future__ import annotations

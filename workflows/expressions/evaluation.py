@@ -27,43 +27,96 @@ from workflows.expressions.tree import (
 from workflows.expressions.work import OutOfBounds, Work
 
 
-def build(tree: Tree, dialect: Dialect, bound: str | None = None) -> Step:
-    """``bound`` is the name that the comprehension around ``tree`` gives to its element."""
-    match tree:
-        case Literal(value):
-            return lambda work: value
-        case Name(name):
-            return _name(name, bound)
-        case Member(target, name):
-            return _member(build(target, dialect, bound), name, dialect)
-        case Index(target, key):
-            return _index(build(target, dialect, bound), build(key, dialect, bound), dialect)
-        case Unary(operator, operand):
-            return _unary(operator, build(operand, dialect, bound), dialect)
-        case Binary(operator, left, right):
-            return _binary(operator, build(left, dialect, bound), build(right, dialect, bound), dialect)
-        case Conditional():
-            return _conditional(tree, dialect, bound)
-        case Call():
-            return _call(tree, dialect, bound)
-        case Has(target, name):
-            return _has(build(target, dialect, bound), name)
-        case ListOf(items):
-            parts = [build(item, dialect, bound) for item in items]
-            return lambda work: [part(work) for part in parts]
-        case MapOf(entries):
-            pairs = [(build(key, dialect, bound), build(value, dialect, bound)) for key, value in entries]
-            return lambda work: {_key(key(work)): value(work) for key, value in pairs}
-        case Comprehension():
-            return _comprehension(tree, dialect, bound)
+def build(tree: Tree, dialect: Dialect) -> Step:
+    return _Builder(dialect).build(tree)
 
 
-def _name(name: str, bound: str | None) -> Step:
-    if name == bound:
-        return lambda work: work.local
-    if name in TYPES:
-        return lambda work: name
+class _Builder:
+    """``bound`` is the name that the comprehension around a part gives to its element."""
 
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.bound: str | None = None
+
+    def build(self, tree: Tree) -> Step:
+        return _BUILDERS[type(tree)](self, tree)
+
+    def literal(self, tree: Literal) -> Step:
+        value = tree.value
+        return lambda work: value
+
+    def name(self, tree: Name) -> Step:
+        name = tree.name
+        if name == self.bound:
+            return lambda work: work.local
+        if name in TYPES:
+            return lambda work: name
+        return _root(name)
+
+    def member(self, tree: Member) -> Step:
+        target, name, member = self.build(tree.target), tree.name, self.dialect.member
+
+        def select(work: Work) -> Any:
+            value = target(work)
+            return value[name] if type(value) is dict and name in value else member(value, name)
+
+        return select
+
+    def index(self, tree: Index) -> Step:
+        target, key, index = self.build(tree.target), self.build(tree.key), self.dialect.index
+        return lambda work: index(target(work), key(work))
+
+    def unary(self, tree: Unary) -> Step:
+        operand, test, negative = self.build(tree.operand), self.dialect.test, self.dialect.negative
+        if tree.operator == "!":
+            return lambda work: not test(operand(work))
+        return lambda work: negative(operand(work))
+
+    def binary(self, tree: Binary) -> Step:
+        left, right = self.build(tree.left), self.build(tree.right)
+        if tree.operator in self.dialect.logical:
+            return self.dialect.logical[tree.operator](left, right)
+        compute = self.dialect.binary[tree.operator]
+        return lambda work: compute(work, left(work), right(work))
+
+    def conditional(self, tree: Conditional) -> Step:
+        held, then, otherwise = self.build(tree.test), self.build(tree.then), self.build(tree.otherwise)
+        test = self.dialect.test
+        return lambda work: then(work) if test(held(work)) else otherwise(work)
+
+    def call(self, tree: Call) -> Step:
+        name, call, arguments = tree.name, self.dialect.call, [self.build(part) for part in tree.children]
+        return lambda work: call(work, name, [argument(work) for argument in arguments])
+
+    def has(self, tree: Has) -> Step:
+        target, name = self.build(tree.target), tree.name
+        return lambda work: _has(target(work), name)
+
+    def list_of(self, tree: ListOf) -> Step:
+        items = [self.build(item) for item in tree.items]
+        return lambda work: [item(work) for item in items]
+
+    def map_of(self, tree: MapOf) -> Step:
+        entries = [(self.build(key), self.build(value)) for key, value in tree.entries]
+        return lambda work: {_key(key(work)): value(work) for key, value in entries}
+
+    def comprehension(self, tree: Comprehension) -> Step:
+        target = self.build(tree.target)
+        outer, self.bound = self.bound, tree.variable
+        body, only = self.build(tree.body), None if tree.only is None else self.build(tree.only)
+        self.bound = outer
+        cost = 1 + sum(1 for part in (tree.body, tree.only) if part is not None for _ in walk(part))
+        run = _MACROS[tree.macro]
+
+        def comprehend(work: Work) -> Any:
+            items = _items(target(work))
+            work.charge(len(items) * cost)
+            return run(work, items, body, only)
+
+        return comprehend
+
+
+def _root(name: str) -> Step:
     def root(work: Work) -> Any:
         try:
             return work.scope[name]
@@ -73,74 +126,16 @@ def _name(name: str, bound: str | None) -> Step:
     return root
 
 
-def _member(target: Step, name: str, dialect: Dialect) -> Step:
-    member = dialect.member
-
-    def select(work: Work) -> Any:
-        value = target(work)
-        return value[name] if type(value) is dict and name in value else member(value, name)
-
-    return select
-
-
-def _index(target: Step, key: Step, dialect: Dialect) -> Step:
-    return lambda work: dialect.index(target(work), key(work))
-
-
-def _unary(operator: str, operand: Step, dialect: Dialect) -> Step:
-    if operator == "!":
-        return lambda work: not dialect.test(operand(work))
-    return lambda work: dialect.negative(operand(work))
-
-
-def _binary(operator: str, left: Step, right: Step, dialect: Dialect) -> Step:
-    if operator in dialect.logical:
-        return dialect.logical[operator](left, right)
-    compute = dialect.binary[operator]
-    return lambda work: compute(work, left(work), right(work))
-
-
-def _conditional(tree: Conditional, dialect: Dialect, bound: str | None) -> Step:
-    test, then, otherwise = (build(part, dialect, bound) for part in (tree.test, tree.then, tree.otherwise))
-    return lambda work: then(work) if dialect.test(test(work)) else otherwise(work)
-
-
-def _call(tree: Call, dialect: Dialect, bound: str | None) -> Step:
-    receiver = () if tree.target is None else (tree.target,)
-    arguments = [build(part, dialect, bound) for part in (*receiver, *tree.arguments)]
-    name, call = tree.name, dialect.call
-    return lambda work: call(work, name, [argument(work) for argument in arguments])
-
-
-def _has(target: Step, name: str) -> Step:
-    def has(work: Work) -> bool:
-        value = target(work)
-        if not isinstance(value, Mapping):
-            raise ExpressionError(f"{kind_of(value)} has no members")
-        return name in value
-
-    return has
+def _has(value: Any, name: str) -> bool:
+    if not isinstance(value, Mapping):
+        raise ExpressionError(f"{kind_of(value)} has no members")
+    return name in value
 
 
 def _key(value: Any) -> Any:
     if isinstance(value, str | int | bool):
         return value
     raise ExpressionError(f"{kind_of(value)} cannot be a key")
-
-
-def _comprehension(tree: Comprehension, dialect: Dialect, bound: str | None) -> Step:
-    target = build(tree.target, dialect, bound)
-    body = build(tree.body, dialect, tree.variable)
-    only = None if tree.only is None else build(tree.only, dialect, tree.variable)
-    cost = 1 + sum(1 for part in (tree.body, tree.only) if part is not None for _ in walk(part))
-    run = _MACROS[tree.macro]
-
-    def comprehend(work: Work) -> Any:
-        items = _items(target(work))
-        work.charge(len(items) * cost)
-        return run(work, items, body, only)
-
-    return comprehend
 
 
 def _items(value: Any) -> list[Any]:
@@ -205,4 +200,18 @@ _MACROS: dict[str, Callable[[Work, list[Any], Step, Step | None], Any]] = {
     "exists_one": _exists_one,
     "map": _map,
     "filter": _filter,
+}
+_BUILDERS: dict[type[Tree], Callable[[_Builder, Any], Step]] = {
+    Literal: _Builder.literal,
+    Name: _Builder.name,
+    Member: _Builder.member,
+    Index: _Builder.index,
+    Unary: _Builder.unary,
+    Binary: _Builder.binary,
+    Conditional: _Builder.conditional,
+    Call: _Builder.call,
+    Has: _Builder.has,
+    ListOf: _Builder.list_of,
+    MapOf: _Builder.map_of,
+    Comprehension: _Builder.comprehension,
 }

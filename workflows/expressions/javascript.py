@@ -5,6 +5,7 @@ A missing member is null (so is a member of null, and what a method of null give
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,7 +33,7 @@ def truth(value: Any) -> bool:
     if value is None or value is False or value == "":
         return False
     if isinstance(value, int | float):
-        return value == value and value != 0
+        return not math.isnan(value) and value != 0
     return True
 
 
@@ -146,13 +147,13 @@ def _add(work: Work, left: Any, right: Any) -> Any:
 def _divide(left: float, right: float) -> float:
     if right != 0:
         return left / right
-    if left == 0 or left != left:
+    if left == 0 or math.isnan(left):
         return _NAN
-    return _INFINITY if (left > 0) == (str(right)[0] != "-") else -_INFINITY
+    return _INFINITY if (left > 0) == (math.copysign(1, right) > 0) else -_INFINITY
 
 
 def _remainder(left: float, right: float) -> float:
-    if right == 0 or abs(left) == _INFINITY or right != right:
+    if right == 0 or abs(left) == _INFINITY or math.isnan(right):
         return _NAN
     if abs(right) == _INFINITY:
         return left

@@ -1,4 +1,4 @@
-"""Regular expressions in linear time, whoever wrote them: RE2's syntax, no look-around, no back-references."""
+"""Regular expressions in linear time: RE2's syntax, without look-around and back-references."""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from workflows.errors import nearest, suggestion
 from workflows.expressions.analysis import ROOTS
 from workflows.expressions.errors import ExpressionError
@@ -23,42 +26,68 @@ from workflows.expressions.tree import (
 
 def translated(tree: Tree) -> Tree:
     """Recursive; the parser has bounded the depth."""
-    match tree:
-        case Name("undefined"):
-            return Literal(None)
-        case Name("outputs"):
-            raise ExpressionError("outputs needs a node's id, such as outputs['parse-command']")
-        case Name(name):
-            return tree if name in ROOTS else Member(Name("vars"), name)
-        case Member(Name("outputs"), name):
-            return _output(Literal(name))
-        case Index(Name("outputs"), key) | Call(None, "get", (key,)):
-            return _output(translated(key))
-        case Member(target, name):
-            return Member(translated(target), name)
-        case Index(target, key):
-            return Index(translated(target), translated(key))
-        case Unary(operator, operand):
-            return Unary(operator, translated(operand))
-        case Binary(operator, left, right):
-            return Binary(operator, translated(left), translated(right))
-        case Conditional(test, then, otherwise):
-            return Conditional(translated(test), translated(then), translated(otherwise))
-        case ListOf(items):
-            return ListOf(tuple(map(translated, items)))
-        case Call(target, name, arguments):
-            return _call(target, name, arguments)
-    return tree
+    translate = _TRANSLATIONS.get(type(tree))
+    return tree if translate is None else translate(tree)
+
+
+def _name(tree: Name) -> Tree:
+    if tree.name == "undefined":
+        return Literal(None)
+    if tree.name == "outputs":
+        raise ExpressionError("outputs needs a node's id, such as outputs['parse-command']")
+    return tree if tree.name in ROOTS else Member(Name("vars"), tree.name)
+
+
+def _member(tree: Member) -> Tree:
+    if tree.target == Name("outputs"):
+        return _output(Literal(tree.name))
+    return Member(translated(tree.target), tree.name)
+
+
+def _index(tree: Index) -> Tree:
+    if tree.target == Name("outputs"):
+        return _output(translated(tree.key))
+    return Index(translated(tree.target), translated(tree.key))
+
+
+def _unary(tree: Unary) -> Tree:
+    return Unary(tree.operator, translated(tree.operand))
+
+
+def _binary(tree: Binary) -> Tree:
+    return Binary(tree.operator, translated(tree.left), translated(tree.right))
+
+
+def _conditional(tree: Conditional) -> Tree:
+    return Conditional(translated(tree.test), translated(tree.then), translated(tree.otherwise))
+
+
+def _list(tree: ListOf) -> Tree:
+    return ListOf(tuple(map(translated, tree.items)))
+
+
+def _call(tree: Call) -> Tree:
+    if tree.target is None and tree.name == "get" and len(tree.arguments) == 1:
+        return _output(translated(tree.arguments[0]))
+    if tree.target is None or tree.name not in METHODS:
+        known = ["get"] if tree.target is None else list(METHODS)
+        raise ExpressionError(f"unknown function {tree.name}(){suggestion(nearest(tree.name, known))}")
+    if len(tree.arguments) != METHODS[tree.name][0]:
+        raise ExpressionError(f"{tree.name}() does not take {len(tree.arguments)} arguments")
+    return Call(translated(tree.target), tree.name, tuple(map(translated, tree.arguments)))
 
 
 def _output(key: Tree) -> Tree:
     return Member(Index(Name("nodes"), key), "output")
 
 
-def _call(target: Tree | None, name: str, arguments: tuple[Tree, ...]) -> Tree:
-    if target is None or name not in METHODS:
-        known = ["get"] if target is None else list(METHODS)
-        raise ExpressionError(f"unknown function {name}(){suggestion(nearest(name, known))}")
-    if len(arguments) != METHODS[name][0]:
-        raise ExpressionError(f"{name}() does not take {len(arguments)} arguments")
-    return Call(translated(target), name, tuple(map(translated, arguments)))
+_TRANSLATIONS: dict[type[Tree], Callable[[Any], Tree]] = {
+    Name: _name,
+    Member: _member,
+    Index: _index,
+    Unary: _unary,
+    Binary: _binary,
+    Conditional: _conditional,
+    ListOf: _list,
+    Call: _call,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from time import thread_time
@@ -119,7 +120,7 @@ def span(duration: timedelta) -> str:
 
 
 def _finite(value: float) -> float:
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise ExpressionError("the result is not a finite number")
     return value
 
