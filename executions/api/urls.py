@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, include, path, register_converter
 from django.urls.converters import StringConverter
 
 from executions.api.views import (
@@ -44,6 +44,8 @@ ONE = "executions/<identifier:execution_id>"
 DEFINITION = "definitions/<identifier:workflow_id>"
 
 urlpatterns = [
+    path("workflow/", include("executions.streams.urls")),
+    path("api/workflow/", include("executions.streams.urls")),
     *both(f"api/workflow/{ONE}", executions.BareExecution.as_view(), "bare_execution"),
     *workflow("execute", starting.execute, "execute"),
     *workflow("executions", executions.ExecutionList.as_view(), "executions"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,7 +14,7 @@ from executions.api.http.idempotency import Answer, once
 from executions.api.http.parsing import check_input_size, read_body
 from executions.api.http.problems import Problem, Refused
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import IDEMPOTENCY_KEY, problems
+from executions.api.views.documentation import IDEMPOTENCY_KEY, documented, problems
 from executions.models import Execution
 from executions.permissions import actor, may
 
@@ -23,7 +22,7 @@ from executions.permissions import actor, may
 class Cancel(ApiView):
     verbs = {"POST": "cancel"}
 
-    @extend_schema(
+    @documented(
         operation_id="cancelExecution",
         summary="Ask an execution to stop",
         description="The command is stored and answered; one that comes too late is recorded as ignored.",
@@ -42,7 +41,7 @@ class Cancel(ApiView):
 class Pause(ApiView):
     verbs = {"POST": "pause"}
 
-    @extend_schema(
+    @documented(
         operation_id="pauseExecution",
         summary="Let attempts in flight finish and start nothing new",
         tags=["executions"],
@@ -57,7 +56,7 @@ class Pause(ApiView):
 class Resume(ApiView):
     verbs = {"POST": "resume"}
 
-    @extend_schema(
+    @documented(
         operation_id="resumeExecution",
         summary="Go on with a paused execution",
         tags=["executions"],
@@ -72,7 +71,7 @@ class Resume(ApiView):
 class Retry(ApiView):
     verbs = {"POST": "retry"}
 
-    @extend_schema(
+    @documented(
         operation_id="retryExecution",
         summary="A new execution that adopts what completed and runs the rest",
         tags=["executions"],
@@ -88,7 +87,7 @@ class Retry(ApiView):
 class Rerun(ApiView):
     verbs = {"POST": "rerun"}
 
-    @extend_schema(
+    @documented(
         operation_id="rerunExecution",
         summary="A new execution from the start, with the same or another input",
         tags=["executions"],
@@ -112,7 +111,7 @@ class NotBuilt(ApiView):
 
     verbs = {"POST": "view"}
 
-    @extend_schema(exclude=True)
+    @documented(exclude=True)
     def post(self, request: Request, **_: Any) -> Response:
         raise Refused(Problem(404, "This version of c4c does not have this.", "not-built"))
 

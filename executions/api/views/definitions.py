@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import F, Func, IntegerField, JSONField
 from django.db.models.fields.json import KeyTransform
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +14,7 @@ from executions.api import answers
 from executions.api.http.paging import limit_of, number_of, page
 from executions.api.http.problems import definition_errors, invalid
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import PAGE, problems
+from executions.api.views.documentation import PAGE, documented, problems
 from executions.queries import cursors, iso
 from workflows import library
 from workflows.errors import InvalidDefinition
@@ -28,7 +28,7 @@ LARGEST_NUMBER = 2**31 - 1
 class WorkflowList(ApiView):
     verbs = {"GET": "define"}
 
-    @extend_schema(
+    @documented(
         operation_id="listWorkflows",
         summary="The workflows, by name",
         tags=["definitions"],
@@ -50,7 +50,7 @@ class WorkflowList(ApiView):
 class WorkflowDetail(ApiView):
     verbs = {"GET": "define", "PUT": "publish"}
 
-    @extend_schema(
+    @documented(
         operation_id="getWorkflow",
         summary="A workflow's definition",
         tags=["definitions"],
@@ -64,7 +64,7 @@ class WorkflowDetail(ApiView):
         version = library.version(workflow_id, number) if number else library.current(workflow_id)
         return Response(_definition(version))
 
-    @extend_schema(
+    @documented(
         operation_id="publishWorkflow",
         summary="Publish a definition; unchanged content keeps its version",
         tags=["definitions"],
@@ -84,7 +84,7 @@ class WorkflowDetail(ApiView):
 class WorkflowVersions(ApiView):
     verbs = {"GET": "define"}
 
-    @extend_schema(
+    @documented(
         operation_id="listWorkflowVersions",
         summary="A workflow's versions, the newest first",
         tags=["definitions"],
@@ -105,7 +105,7 @@ class WorkflowVersions(ApiView):
 class Validate(ApiView):
     verbs = {"POST": "define"}
 
-    @extend_schema(
+    @documented(
         operation_id="validateWorkflow",
         summary="What is wrong with a definition",
         tags=["definitions"],

@@ -9,12 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import patched_settings
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import problems
+from executions.api.views.documentation import documented, problems
 from executions.api.views.streams import DOCUMENTED
 
 Endpoint = tuple[str, str, str, Any]
@@ -31,20 +30,13 @@ SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "PREPROCESSING_HOOKS": ["executions.api.views.documents.canonical_endpoints"],
     "POSTPROCESSING_HOOKS": [],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
-            "basic": {"type": "http", "scheme": "basic"},
-        }
-    },
-    "SECURITY": [{"session": []}, {"basic": []}, {}],
 }
 
 
 class OpenAPI(ApiView):
     verbs = {"GET": "define"}
 
-    @extend_schema(
+    @documented(
         operation_id="openapi",
         summary="This description",
         tags=["server"],
@@ -58,7 +50,7 @@ class OpenAPI(ApiView):
 class Docs(ApiView):
     verbs = {"GET": "define"}
 
-    @extend_schema(exclude=True)
+    @documented(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         return render(request._request, "c4c/docs.html", {"schema_path": schema_path(request._request)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,7 +12,7 @@ from executions import operations, queries
 from executions.api import answers
 from executions.api.http.paging import limit_of, number_of, page
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import PAGE, problems, repeated
+from executions.api.views.documentation import PAGE, documented, problems, repeated
 from executions.conf import conf
 from executions.permissions import may
 from executions.states import EventType, ExecutionStatus
@@ -34,7 +34,7 @@ FILTERS = [
 class ExecutionList(ApiView):
     verbs = {"GET": "view"}
 
-    @extend_schema(
+    @documented(
         operation_id="listExecutions",
         summary="Executions, the newest first",
         tags=["executions"],
@@ -55,7 +55,7 @@ class ExecutionList(ApiView):
 class ExecutionDetail(ApiView):
     verbs = {"GET": "view", "DELETE": "delete"}
 
-    @extend_schema(
+    @documented(
         operation_id="getExecution",
         summary="One execution, whole",
         tags=["executions"],
@@ -64,7 +64,7 @@ class ExecutionDetail(ApiView):
     def get(self, request: Request, execution_id: str) -> Response:
         return Response({"execution": self.document(request, execution_id)})
 
-    @extend_schema(
+    @documented(
         operation_id="deleteExecution",
         summary="Delete an execution that has ended",
         tags=["executions"],
@@ -81,7 +81,7 @@ class ExecutionDetail(ApiView):
 class BareExecution(ExecutionDetail):
     """``/api/workflow/executions/:id``, as the seeds' front end reads it."""
 
-    @extend_schema(
+    @documented(
         operation_id="getBareExecution",
         summary="One execution, bare",
         tags=["executions"],
@@ -90,7 +90,7 @@ class BareExecution(ExecutionDetail):
     def get(self, request: Request, execution_id: str) -> Response:
         return Response(self.document(request, execution_id))
 
-    @extend_schema(exclude=True)
+    @documented(exclude=True)
     def delete(self, request: Request, execution_id: str) -> Response:
         return super().delete(request, execution_id)
 
@@ -98,7 +98,7 @@ class BareExecution(ExecutionDetail):
 class ExecutionNodes(ApiView):
     verbs = {"GET": "view"}
 
-    @extend_schema(
+    @documented(
         operation_id="listNodeRuns",
         summary="All node runs, in the order in which they were reached",
         tags=["executions"],
@@ -118,7 +118,7 @@ class ExecutionNodes(ApiView):
 class ExecutionEvents(ApiView):
     verbs = {"GET": "view"}
 
-    @extend_schema(
+    @documented(
         operation_id="listEvents",
         summary="The event log: what a client polls that cannot stream",
         tags=["executions"],

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions.api import answers
 from executions.api.http.authentication import PUBLIC
 from executions.api.http.view import ApiView
+from executions.api.views.documentation import documented
 from executions.models import Executor
 
 Check = dict[str, Any]
@@ -26,9 +26,7 @@ class Health(ApiView):
     verbs = {"GET": PUBLIC}
     authentication_classes = []
 
-    @extend_schema(
-        operation_id="health", summary="The server lives", tags=["server"], responses=answers.Health
-    )
+    @documented(operation_id="health", summary="The server lives", tags=["server"], responses=answers.Health)
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"})
 
@@ -37,7 +35,7 @@ class Ready(ApiView):
     verbs = {"GET": PUBLIC}
     authentication_classes = []
 
-    @extend_schema(
+    @documented(
         operation_id="ready",
         summary="The server is ready for work, part by part",
         description="A warning leaves it ready: without an executor, executions are stored and wait.",

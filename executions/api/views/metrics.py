@@ -8,14 +8,13 @@ from django.db import connection
 from django.db.models import Count, Sum
 from django.db.models.functions import Now
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import problems
+from executions.api.views.documentation import documented, problems
 from executions.models import Event, Execution, Executor, NodeRun
 from executions.queries.counts import by_status
 from executions.states import ExecutionStatus
@@ -27,7 +26,7 @@ MOST_DUE = 10_000
 class Metrics(ApiView):
     verbs = {"GET": "metrics"}
 
-    @extend_schema(
+    @documented(
         operation_id="metrics",
         summary="Metrics for Prometheus",
         tags=["server"],

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions.api import answers
 from executions.api.http.paging import limit_of, page
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import PAGE, problems
+from executions.api.views.documentation import PAGE, documented, problems
 from executions.queries import cursors
 from procedures import Procedure, registry
 
@@ -21,7 +20,7 @@ SCOPE = "procedures"
 class ProcedureList(ApiView):
     verbs = {"GET": "define"}
 
-    @extend_schema(
+    @documented(
         operation_id="listProcedures",
         summary="The procedures that workflows can use, by name",
         tags=["procedures"],

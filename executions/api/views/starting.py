@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,7 +24,7 @@ from executions.api.http.idempotency import Answer, once, settle
 from executions.api.http.parsing import check_input_size, read_body
 from executions.api.http.problems import Problem, Refused, definition_errors, invalid, invalid_problem
 from executions.api.http.view import ApiView, JSONRenderer
-from executions.api.views.documentation import IDEMPOTENCY_KEY, problems
+from executions.api.views.documentation import IDEMPOTENCY_KEY, documented, problems
 from executions.api.waiting import give_thread_back
 from executions.conf import conf
 from executions.models import Execution
@@ -56,7 +56,7 @@ class Stored(Response):
 class StartExecution(ApiView):
     verbs = {"POST": "start"}
 
-    @extend_schema(
+    @documented(
         operation_id="execute",
         summary="Start an execution, and wait for its end",
         description=(
@@ -109,7 +109,8 @@ async def execute(request: HttpRequest) -> HttpResponseBase:
     return _rendered(answer)
 
 
-execute.cls = StartExecution  # type: ignore[attr-defined]  # how the schema generator finds its documentation
+# How the schema generator finds the documentation.
+execute.cls, execute.initkwargs = StartExecution, {}  # type: ignore[attr-defined]
 
 
 def _stored(request: HttpRequest) -> HttpResponseBase:

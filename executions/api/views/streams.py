@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions.api.http.view import ApiView
-from executions.api.views.documentation import problems
+from executions.api.views.documentation import documented, problems
 
 EVENT_STREAM = "text/event-stream"
 EVENTS = OpenApiParameter("events", str, description="Only these types, separated by commas.")
@@ -25,7 +25,7 @@ DETAIL_FRAMES = (
 class ListStream(ApiView):
     verbs = {"GET": "view"}
 
-    @extend_schema(
+    @documented(
         operation_id="streamExecutions",
         summary="All executions, live",
         description=LIST_FRAMES,
@@ -45,7 +45,7 @@ class ListStream(ApiView):
 class ExecutionStream(ApiView):
     verbs = {"GET": "view"}
 
-    @extend_schema(
+    @documented(
         operation_id="streamExecution",
         summary="One execution, live",
         description=DETAIL_FRAMES,
