@@ -99,19 +99,20 @@ def measure(executor: Executor, workload: Workload, executions: int, alone: int)
 
     run(latencies(executor, workload.name, 20))
     times = run(latencies(executor, workload.name, alone))
-    before = Execution.objects.count()
+    before = Execution.objects.filter(workflow_id=workload.name).count()
     seconds = run(throughput(executor, workload.name, executions))
-    assert Execution.objects.filter(status="completed").count() == before + executions
+    assert Execution.objects.filter(workflow_id=workload.name, status="completed").count() == before + executions
     durable(workload, before + executions)
     return {"steps_per_second": executions * workload.steps / seconds, "latencies": times}
 
 
 def durable(workload: Workload, executions: int) -> None:
     """Every step's start, end and output is in the database, or the figure is worth nothing."""
-    steps = NodeRun.objects.filter(procedure="bench.step", status="completed", output__isnull=False)
+    mine = {"execution__workflow_id": workload.name}
+    steps = NodeRun.objects.filter(procedure="bench.step", status="completed", output__isnull=False, **mine)
     assert steps.filter(started_at__isnull=False, ended_at__isnull=False).count() == executions * workload.steps
     for told in ("node.started", "node.completed"):
-        assert Event.objects.filter(type=told).count() >= executions * workload.steps
+        assert Event.objects.filter(type=told, **mine).count() >= executions * workload.steps
 
 
 if __name__ == "__main__":

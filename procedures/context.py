@@ -18,7 +18,8 @@ def _unheard(fraction: float | None, message: str | None) -> None:
 class Context:
     """Handed to a handler that has a parameter annotated with it.
 
-    ``idempotency_key`` is the same for all attempts of one node run: give it to whatever outside must not act twice.
+    ``idempotency_key`` is the same for all attempts of one node run: give it to whatever outside must not act
+    twice.
     """
 
     __slots__ = (

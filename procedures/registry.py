@@ -22,7 +22,7 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """A typed callable. ``handler`` takes what ``bind`` answers; where it ``is_async``, its answer is awaited."""
+    """A typed callable. ``handler`` takes what ``bind`` answers; an async one's answer is awaited."""
 
     name: str
     handler: Callable[..., Any]
