@@ -17,6 +17,7 @@ from executions.ui import vocabulary
 register = template.Library()
 
 LONGEST_JSON = 64 * 1024
+NOTHING = "\N{EN DASH}"
 
 
 @register.simple_tag
@@ -60,7 +61,7 @@ def plus(value: float, more: float) -> float:
 def moment(value: datetime | str | None) -> SafeString | str:
     """A time as ``<time>``; with JavaScript it is told as "2 min ago"."""
     if not value:
-        return "–"
+        return NOTHING
     at = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     local = timezone.localtime(at)
     shown = f"{local:%H:%M:%S}" if local.date() == timezone.localdate() else f"{local:%d %b %H:%M}"
@@ -78,9 +79,11 @@ def clock(value: datetime) -> str:
 @register.simple_tag
 def ran(start: datetime | str | None, end: datetime | str | None = None) -> SafeString | str:
     """How long from ``start`` to ``end``; without an end it ticks."""
-    began, ended = (datetime.fromisoformat(at) if isinstance(at, str) else at for at in (start, end))
+    began, ended = (
+        datetime.fromisoformat(at) if isinstance(at, str) and at else at or None for at in (start, end)
+    )
     if began is None:
-        return "–"
+        return NOTHING
     if ended is not None:
         return milliseconds((ended - began).total_seconds() * 1000)
     now = (timezone.now() - began).total_seconds()
@@ -91,7 +94,7 @@ def ran(start: datetime | str | None, end: datetime | str | None = None) -> Safe
 def milliseconds(value: float | None) -> str:
     """``412ms``, ``4.12s``, ``12.3s``, then as ``elapsed``."""
     if value is None:
-        return "–"
+        return NOTHING
     if value < 1000:
         return f"{max(0, round(value))}ms"
     seconds = value / 1000

@@ -11,7 +11,6 @@ from executions import operations
 from executions.errors import ExecutionError, ExecutionNotFound
 from executions.models import Execution
 from executions.permissions import actor, may
-from executions.states import EXECUTION_MOVES, ExecutionStatus
 from executions.ui.page import page, say
 
 VERBS = ("cancel", "pause", "resume", "retry", "rerun")
@@ -19,15 +18,8 @@ VERBS = ("cancel", "pause", "resume", "retry", "rerun")
 
 def offered(execution: Execution, user: Any) -> set[str]:
     """The verbs that the execution's state allows and the user may."""
-    status = ExecutionStatus(execution.status)
-    possible = {
-        "cancel": status in EXECUTION_MOVES["cancel"].sources,
-        "pause": status in EXECUTION_MOVES["pause"].sources and not execution.pause_requested,
-        "resume": not status.is_terminal and (status == ExecutionStatus.PAUSED or execution.pause_requested),
-        "retry": status.is_terminal and status != ExecutionStatus.COMPLETED,
-        "rerun": True,
-    }
-    return {verb for verb in VERBS if possible[verb] and may(user, verb, execution)}
+    allowed = operations.allowed_actions(execution)
+    return {verb for verb in VERBS if verb in allowed and may(user, verb, execution)}
 
 
 @page("view", "POST")

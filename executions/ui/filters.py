@@ -1,4 +1,4 @@
-"""What the list's URL says: which executions, which page of them, and the links that change one thing of it."""
+"""What the list's URL says: which executions, which page, and the links that change one thing of it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,9 @@ def run_form(
         json=text if text is not None else json.dumps(value or {}, indent=2, ensure_ascii=False),
         mode=mode or ("form" if properties else "json"),
         errors=tuple(
-            str(problem["detail"]) for problem in problems if mode == "json" or _field_of(problem) not in placed
+            str(problem["detail"])
+            for problem in problems
+            if mode == "json" or _field_of(problem) not in placed
         ),
     )
 
@@ -90,9 +92,9 @@ def read(schema: Schema | None, posted: QueryDict) -> dict[str, Any]:
 
 def read_json(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text or "{}")
+        value = _parsed(text or "{}")
     except ValueError as problem:
-        raise Unreadable([{"detail": f"This is not JSON: {problem}", "pointer": ""}]) from problem
+        raise Unreadable([{"detail": str(problem), "pointer": ""}]) from problem
     if not isinstance(value, dict):
         raise Unreadable([{"detail": "The input is an object: write it between { and }.", "pointer": ""}])
     return value
@@ -132,11 +134,17 @@ def _value(kind: str, text: str) -> Any:
     if kind == "boolean":
         return text == "true"
     if kind == "json":
-        try:
-            return json.loads(text)
-        except ValueError as problem:
-            raise ValueError(f"This is not JSON: {problem}") from problem
+        return _parsed(text)
     return text
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as problem:
+        raise ValueError("This JSON is nested too deeply.") from problem
+    except ValueError as problem:
+        raise ValueError(f"This is not JSON: {problem}") from problem
 
 
 def _number(made: type[int] | type[float], text: str, said: str) -> int | float:
@@ -166,7 +174,7 @@ def _field(schema: Schema, name: str, value: Mapping[str, Any], problems: Sequen
 
 def _resolved(schema: Schema, name: str) -> Schema:
     """A property with its ``$ref`` followed, and without the null of an optional one."""
-    about: Schema = schema["properties"][name]
+    about: Any = schema["properties"][name]
     if not isinstance(about, Mapping):
         return {}
     alternatives = [one for one in about.get("anyOf", ()) if one.get("type") != "null"]

@@ -11,8 +11,7 @@ from executions.states import NodeStatus
 from executions.ui.outline import Outline
 from executions.ui.vocabulary import UNREACHED
 from workflows import layout, library
-from workflows.definition import Definition, Node
-from workflows.graph import Edge
+from workflows.structure import Definition, Edge, Node
 
 AT_ONCE = 150
 """Nodes drawn without being asked for."""

@@ -35,7 +35,9 @@ def log(execution: Execution, before: int | None = None) -> Log:
     if before is not None:
         found = found.filter(seq__lt=before)
     events = list(found[: PAGE + 1])
-    return Log([_line(event) for event in events[:PAGE]], events[PAGE - 1].seq if len(events) > PAGE else None)
+    return Log(
+        [_line(event) for event in events[:PAGE]], events[PAGE - 1].seq if len(events) > PAGE else None
+    )
 
 
 def _line(event: Event) -> Line:

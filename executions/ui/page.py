@@ -74,7 +74,9 @@ def refuse(request: HttpRequest) -> HttpResponse:
     anonymous = not request.user.is_authenticated
     if anonymous and request.method == "GET" and not is_fragment(request):
         return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
-    return say(request, 401 if anonymous else 403, "Not allowed", "Your account may not do this. Ask an operator.")
+    return say(
+        request, 401 if anonymous else 403, "Not allowed", "Your account may not do this. Ask an operator."
+    )
 
 
 def say(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:

@@ -24,7 +24,9 @@ def run(request: HttpRequest) -> HttpResponse:
     """``?workflow=`` chooses. A POST for a workflow whose fields were not shown starts it without input."""
     workflows = runnable()
     named = request.POST.get("workflow") or request.GET.get("workflow") or ""
-    chosen = next((one for one in workflows if one.id == named), None) if named else next(iter(workflows), None)
+    chosen = (
+        next((one for one in workflows if one.id == named), None) if named else next(iter(workflows), None)
+    )
     if chosen is None:
         detail = f"There is no workflow '{named}'." if named else "No workflow is registered yet."
         return say(request, 404, "Workflow not found", detail)
@@ -79,5 +81,3 @@ class _Sent:
         mode = posted.get("mode", "json") if self.shown else ""
         text = posted.get("json") if mode == "json" else None
         return run_form(self.schema, typed(self.schema, posted), mode=mode, text=text, problems=problems)
-
-

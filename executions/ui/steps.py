@@ -1,4 +1,4 @@
-"""The steps table: the graph's accessible twin, a page of node runs at a time, and the node in the inspector."""
+"""The steps table, the graph's accessible twin: a page of node runs at a time; and the node inspected."""
 
 from __future__ import annotations
 

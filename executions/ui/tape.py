@@ -29,9 +29,7 @@ def segments(statuses: Sequence[str], total: int = 0, most: int = 24) -> list[Se
     size = -(-length // most) if length > most else 1
     bins = [statuses[start : start + size] for start in range(0, len(statuses), size)]
     width = 100 / (-(-length // size) or 1)
-    return [
-        Segment(worst(part), round(place * width, 2), round(width, 2)) for place, part in enumerate(bins)
-    ]
+    return [Segment(worst(part), round(place * width, 2), round(width, 2)) for place, part in enumerate(bins)]
 
 
 def summary(statuses: Sequence[str], total: int = 0) -> str:

@@ -1,7 +1,7 @@
 """One place for how a status is said and drawn: its word, its icon; the colour is the stylesheet's.
 
-Icons are the symbols ``#i-<icon>`` of ``c4c/_icons.html``, colours the ``[data-status=…]`` rules of ``c4c.css``.
-The page carries ``WORDS``, so that the live client repeats none of it.
+Icons are the symbols ``#i-<status>`` of ``c4c/_icons.html``, colours the ``[data-status=…]`` rules of
+``c4c.css``. The page carries ``WORDS``, so that the live client repeats none of it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ EVENTS: dict[str, str] = {
 }
 """What an event says; a node's own follows the node's id."""
 
-_TARGETS: dict[str, str] = {move.event: move.target for move in (*EXECUTION_MOVES.values(), *NODE_MOVES.values())}
+_TARGETS: dict[str, str] = {
+    move.event: move.target for move in (*EXECUTION_MOVES.values(), *NODE_MOVES.values())
+}
 
 
 def word(status: str) -> str:
