@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from workflows.admin.keyset import KeysetChangeList
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Lists page by keyset, newest first, and are never counted, so they stay fast at any size."""
 
     keyset: tuple[str, ...] = ("id",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from workflows.errors import nearest, suggestion
@@ -50,7 +49,7 @@ def check(tree: Tree) -> None:
         match node:
             case Call(target, name, arguments):
                 _check_call(target, name, len(arguments) + (target is not None))
-            case Comprehension() if any(isinstance(inner, Comprehension) for inner in _below(node)):
+            case Comprehension() if _is_nested(node):
                 raise ExpressionError(f"{node.macro}() may not be within another comprehension")
             case Literal(int() as value) if (
                 not isinstance(value, bool) and value not in common_language.INTEGERS
@@ -87,10 +86,10 @@ def _node_id(node: Tree) -> str | None:
     return None
 
 
-def _below(tree: Comprehension) -> Iterator[Tree]:
-    below = walk(tree)
-    next(below)
-    return below
+def _is_nested(tree: Comprehension) -> bool:
+    """One after another is well; one for each element of another is not."""
+    within = [tree.body] if tree.only is None else [tree.body, tree.only]
+    return any(isinstance(inner, Comprehension) for part in within for inner in walk(part))
 
 
 def _check_call(target: Tree | None, name: str, count: int) -> None:
