@@ -86,6 +86,18 @@ WHERE id = %(id)s RETURNING clock_timestamp()
 LEAVE = f"DELETE FROM {_EXECUTOR} WHERE id = %s"
 
 
+GIVE_BACK = f"""
+UPDATE {_EXECUTION} SET leased_by = NULL, lease_token = lease_token + 1, available_at = now()
+WHERE leased_by = %s AND id <> ALL(%s)
+"""
+
+PUT_OFF = f"""
+UPDATE {_EXECUTION} SET leased_by = NULL, lease_token = lease_token + 1, wait_reason = left(%s, 200),
+  available_at = now() + interval '30 seconds'
+WHERE id = %s AND lease_token = %s
+"""
+
+
 class Claimed(NamedTuple):
     """An execution's row, as the claim answers it."""
 
@@ -111,6 +123,16 @@ async def claim(
     values = {"executor": executor, "limit": limit, "only": None if only is None else list(only)}
     cursor = await connection.execute(CLAIM, values, prepare=True)
     return [Claimed(*row) for row in await cursor.fetchall()]
+
+
+async def give_back(connection: AsyncConnection, executor: str, driven: list[str]) -> None:
+    """Free what this executor has leased and does not drive."""
+    await connection.execute(GIVE_BACK, [executor, driven])
+
+
+async def put_off(connection: AsyncConnection, execution_id: str, token: int, reason: str) -> None:
+    """Free an execution that cannot be driven now, and say why."""
+    await connection.execute(PUT_OFF, [reason.replace("\0", " "), execution_id, token])
 
 
 async def held(connection: AsyncConnection, execution_id: str, token: int) -> Claimed | None:

@@ -46,11 +46,17 @@ class Host(Protocol):
     threads: Any
     stopping: bool
 
+    def look(self, ids: list[str]) -> None:
+        """Read these executions' inboxes soon."""
+
     def let_go(self, driver: Driver) -> None:
         """The driver holds the execution no longer."""
 
     def reload(self, driver: Driver, then: Callable[[Driver], None]) -> None:
         """Read the execution's rows again and go on from them."""
+
+    def expel(self, driver: Driver, reason: str) -> None:
+        """Give up the lease of an execution that cannot be driven here; it is looked at again later."""
 
 
 @dataclass(slots=True)
@@ -128,8 +134,7 @@ class Driver:
 
     def surrender(self, reason: str) -> None:
         """The executor stops: what is in flight is lost, without blame, and the lease given back."""
-        self._drop_attempts()
-        self.tell(lambda plan: advance.lose(self.flow, plan, Lost(reason, counts=False), conf.MAX_LOST))
+        self.tell(lambda plan: self._lose(plan, Lost(reason, counts=False)))
 
     def tell(self, item: Item) -> None:
         self._inbox.append(item)
@@ -150,13 +155,19 @@ class Driver:
     # One step
 
     def _next(self) -> None:
+        """The next step, unless one is on its way. A bug in it must not keep the lease for ever."""
         if self.over or self._step is not None or self._in_transaction:
             return
-        if self._transactions:
-            self._begin_transaction(*self._transactions.popleft())
-            return
-        if not self._inbox:
-            return
+        try:
+            if self._transactions:
+                self._begin_transaction(*self._transactions.popleft())
+            elif self._inbox:
+                self._take_step()
+        except Exception as error:
+            log.exception("execution %s: its next step failed", self.flow.execution_id)
+            self.host.expel(self, f"{type(error).__name__}: {error}")
+
+    def _take_step(self) -> None:
         plan = Plan(self.host.clock.now())
         was = self.flow.status
         while self._inbox:
@@ -182,11 +193,16 @@ class Driver:
             return self.host.clock.now()
         if flow.status is ExecutionStatus.WAITING:
             due = self._due()
-            if due is not None and due - self.host.clock.now() > HOLD:
+            if due is None:
+                return True
+            if due - self.host.clock.now() > HOLD:
                 return due
         return False
 
     def _due(self) -> datetime | None:
+        """When the next run is to be moved on; None where nothing is to start by itself."""
+        if self.flow.held or self.flow.ending:
+            return None
         moments = [run.available_at for run in self.flow.live_runs() if run.available_at is not None]
         return min(moments, default=None)
 
@@ -233,6 +249,9 @@ class Driver:
         self._attempts.clear()
 
     def _act(self, plan: Plan) -> None:
+        if self.host.stopping and plan.launch:
+            self.surrender("the executor was stopped")
+            return
         for run in plan.launch:
             if run.is_in_flight:
                 self._attempts[run.index] = Attempt(self, run)
@@ -247,6 +266,7 @@ class Driver:
         """The rows cannot be written: the nodes whose values were in them fail, and the flow goes on from there."""
         log.warning("execution %s: a transition cannot be written: %s", self.flow.execution_id, error)
         message = " ".join(str(error).split())[:500]
+        self._known -= {row["id"] for row in step.transition.commands}
         blamed = [run.index for run in step.plan.touched.values() if run.status is NodeStatus.COMPLETED]
         failed = Failed("UnstorableValue", message, retryable=False)
 
@@ -258,6 +278,7 @@ class Driver:
                 driver.tell(lambda plan: advance.finish(driver.flow, plan, ending))
 
         self.host.reload(self, fail)
+        self.host.look([self.flow.execution_id])
 
     # Transactional procedures
 
@@ -306,12 +327,17 @@ class Driver:
     def _go_on(self, plan: Plan) -> None:
         flow = self.flow
         if flow.status is ExecutionStatus.QUEUED:
+            self.pass_time(plan)
             if not (flow.held or flow.ending):
                 advance.begin(flow, plan)
         else:
-            advance.lose(flow, plan, Lost("its executor went away"), conf.MAX_LOST)
+            self._lose(plan, Lost("its executor went away"))
             advance.start_pending(flow, plan)
             self.pass_time(plan)
+
+    def _lose(self, plan: Plan, lost: Lost) -> None:
+        self._drop_attempts()
+        advance.lose(self.flow, plan, lost, conf.MAX_LOST)
 
     def _ended(self, index: int, outcome: Outcome, plan: Plan) -> None:
         advance.ended(self.flow, plan, self.flow.runs[index], outcome, self.host.random, conf.MAX_LOST)
@@ -330,7 +356,9 @@ class Driver:
     def _set_timer(self) -> None:
         """Wake up for the next retry, the end of a short delay, or the deadline."""
         self._cancel_timer()
-        moments = [at for at in (self._due(), self.lease.deadline_at) if at is not None]
+        ending = self.flow.ending
+        expires = None if ending and ending.status is ExecutionStatus.TIMED_OUT else self.lease.deadline_at
+        moments = [at for at in (self._due(), expires) if at is not None]
         if moments and not self.over:
             wait = (min(moments) - self.host.clock.now()).total_seconds()
             self._timer = self.host.loop.call_later(max(0.0, wait), self._on_time)

@@ -33,6 +33,9 @@ log = logging.getLogger("c4c.executor")
 SESSION = "SET synchronous_commit = off; SET enable_seqscan = off"
 """A claim that a crash of the database forgets is one whose token fails its first write: no need to wait for disk."""
 
+GIVE_BACK_SECONDS = 10.0
+"""Between two looks for what is leased to us and driven by nobody: a claim whose answer was lost with its connection."""
+
 _running: list[Executor] = []
 
 
@@ -65,8 +68,12 @@ class Executor:
         self.threads = ThreadPoolExecutor(threads or conf.THREADS, thread_name_prefix="c4c-procedure")
         self.ready = threading.Event()
         """Set when it is registered and claims; also when it could not be."""
-        self._failure: BaseException | None = None
+        self.loop = asyncio.new_event_loop()
         self._drain_seconds = 0.0
+        self._stopped, self._look = asyncio.Event(), asyncio.Event()
+        self._room, self._lost = asyncio.Event(), asyncio.Event()
+        self._asked: set[str] = set()
+        self._give_back_at = 0.0
 
     @property
     def is_accepting(self) -> bool:
@@ -77,8 +84,10 @@ class Executor:
     def run(self) -> None:
         """Drive executions until told to stop. Raises where the database cannot be reached at the start."""
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+                runner.run(self._main())
         finally:
+            self.stopping = True
             self.ready.set()
             self.threads.shutdown(wait=False, cancel_futures=True)
 
@@ -86,16 +95,10 @@ class Executor:
         """Take nothing new, give attempts in flight ``drain`` seconds, hand the rest over. From any thread."""
         self._drain_seconds = drain
         self.stopping = True
-        if self.ready.is_set() and not self.loop.is_closed():
+        if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._stopped.set)
 
     async def _main(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._stopped = asyncio.Event()
-        self._look = asyncio.Event()
-        self._asked: set[str] = set()
-        self._room = asyncio.Event()
-        self._lost = asyncio.Event()
         telemetry.install()
         self.definitions = Definitions()
         self.journal = Journal(lambda: database.aconnect("c4c-journal"), notifications.changed)
@@ -154,7 +157,10 @@ class Executor:
                 break
         for driver in list(self.drivers.values()):
             driver.surrender("the executor was stopped")
-        await self.journal.drain()
+        try:
+            await asyncio.wait_for(self.journal.drain(), conf.LEASE_SECONDS)
+        except TimeoutError:
+            log.warning("executor %s: the database does not answer; its leases will expire", self.id)
 
     # Claiming
 
@@ -170,6 +176,7 @@ class Executor:
                 if connection is None:
                     connection = await database.aconnect("c4c-claim")
                     await connection.execute(SESSION)
+                    self._give_back_at = 0.0
                 wait = await self._pass(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 log.warning("executor %s: cannot claim: %s", self.id, error)
@@ -182,6 +189,9 @@ class Executor:
     async def _pass(self, connection: AsyncConnection) -> float:
         """Read inboxes, claim what there is room for; answers how long to rest unless woken, in seconds."""
         self._look.clear()
+        if self.loop.time() >= self._give_back_at:
+            self._give_back_at = self.loop.time() + GIVE_BACK_SECONDS
+            await claims.give_back(connection, self.id, list(self.drivers))
         asked, self._asked = self._asked & self.drivers.keys(), set()
         if asked:
             await self._read_commands(connection, list(asked))
@@ -206,7 +216,15 @@ class Executor:
     async def _take_up(self, connection: AsyncConnection, found: list[claims.Claimed]) -> None:
         begun = [row.id for row in found if row.status != "queued" or row.retry_of_id or row.rerun_of_id]
         runs = await claims.runs(connection, begun) if begun else {}
-        taken = [await self._hold(connection, row, runs.get(row.id, [])) for row in found]
+        taken = []
+        for row in found:
+            try:
+                taken.append(await self._hold(connection, row, runs.get(row.id, [])))
+            except psycopg.Error:
+                raise
+            except Exception as error:
+                log.exception("execution %s cannot be taken up", row.id)
+                await claims.put_off(connection, row.id, row.lease_token, f"cannot be taken up: {error}")
         asked = [row.id for row in found if row.inbox]
         if asked:
             await self._read_commands(connection, asked)
@@ -234,9 +252,28 @@ class Executor:
         self._room.set()
         self._look.set()
 
+    def look(self, ids: list[str]) -> None:
+        self._woken(ids)
+
+    def expel(self, driver: Driver, reason: str) -> None:
+        """Give up the lease of an execution that cannot be driven here; it is looked at again later."""
+        driver.abandon()
+        self.loop.create_task(self._expel(driver.flow.execution_id, driver.lease.token, reason))
+
+    async def _expel(self, execution_id: str, token: int, reason: str) -> None:
+        async with await database.aconnect("c4c-expel") as connection:
+            await claims.put_off(connection, execution_id, token, reason)
+
     def reload(self, driver: Driver, then: Callable[[Driver], None]) -> None:
         """Read the execution's rows again, under the same lease, and go on from them."""
-        self.loop.create_task(self._reload(driver, then))
+        self.loop.create_task(self._reload_or_expel(driver, then))
+
+    async def _reload_or_expel(self, driver: Driver, then: Callable[[Driver], None]) -> None:
+        try:
+            await self._reload(driver, then)
+        except Exception as error:
+            log.exception("execution %s cannot be read again", driver.flow.execution_id)
+            self.expel(driver, f"cannot be read again: {error}")
 
     async def _reload(self, driver: Driver, then: Callable[[Driver], None]) -> None:
         async with await database.aconnect("c4c-reload") as connection:
