@@ -9,7 +9,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
@@ -25,6 +24,7 @@ from executions.executor.driver import Driver
 from executions.executor.heartbeat import Heartbeat
 from executions.executor.maintenance import Maintenance
 from executions.executor.takeover import admitted, restored
+from executions.executor.threads import Threads
 from executions.intake import Start
 from executions.journal import Journal
 
@@ -65,7 +65,7 @@ class Executor:
         self.random = Random()
         self.stopping = False
         self.drivers: dict[str, Driver] = {}
-        self.threads = ThreadPoolExecutor(threads or conf.THREADS, thread_name_prefix="c4c-procedure")
+        self.threads = Threads(threads or conf.THREADS)
         self.ready = threading.Event()
         """Set when it is registered and claims; also when it could not be."""
         self.loop = asyncio.new_event_loop()
@@ -89,7 +89,7 @@ class Executor:
         finally:
             self.stopping = True
             self.ready.set()
-            self.threads.shutdown(wait=False, cancel_futures=True)
+            self.threads.close()
 
     def stop(self, drain: float = 1.0) -> None:
         """Take nothing new, give attempts in flight ``drain`` seconds, hand the rest over. From any thread."""
