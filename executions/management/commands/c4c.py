@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError, handle_default_options
 from django.db import InterfaceError, OperationalError, connections
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             sys.exit(str(error))
         except CommandError as error:
             self._quit(str(error), error.returncode)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
             self._quit(f"the database does not answer: {str(error).strip().splitlines()[0]}", 1)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
