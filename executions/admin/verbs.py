@@ -21,7 +21,7 @@ REASONS_TOLD = 5
 Verb = Callable[[str], object]
 
 
-class ExecutionVerbs(admin.ModelAdmin):
+class ExecutionVerbs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Cancel, pause, resume, retry and delete. Nothing else about an execution can be changed by hand."""
 
     actions = ("cancel", "pause", "resume", "retry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -72,6 +73,7 @@ def _wait(news: News) -> str:
 
 @contextmanager
 def _executor(execution_id: str) -> Iterator[None]:
+    logging.getLogger("c4c.executor").setLevel(logging.WARNING)  # the events tell the rest
     executor = Executor(only={execution_id})
     thread = threading.Thread(target=executor.run, name="c4c-executor", daemon=True)
     thread.start()

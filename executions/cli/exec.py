@@ -14,7 +14,9 @@ from executions.cli.person import person
 from executions.cli.printing import print_json, told_duration
 from executions.cli.procedure import call_once
 from executions.cli.progress import Silence, progress
-from executions.cli.reading import json_file, json_text
+from executions.cli.reading import json_file, json_text, seconds
+from executions.errors import InvalidInput
+from executions.models import Execution
 from executions.states import ExecutionStatus
 from procedures import registry
 from workflows.models import Workflow
@@ -34,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--input-file", metavar="FILE", help="the input from a file, - for standard input"
     )
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="the execution's deadline")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="the execution's deadline")
     parser.add_argument(
         "--json", action="store_true", help="print the result as one JSON document, nothing else"
     )
@@ -77,7 +79,7 @@ def _workflow_id(name: str, *, procedures: bool) -> str:
 
 
 def _run_workflow(workflow_id: str, given: dict[str, Any], options: Namespace) -> int:
-    execution = operations.start(workflow_id, input=given, timeout=options.timeout)
+    execution = _start(workflow_id, given, options)
     if options.json:
         # What procedures print would end up inside the document.
         with redirect_stdout(sys.stderr):
@@ -88,6 +90,14 @@ def _run_workflow(workflow_id: str, given: dict[str, Any], options: Namespace) -
     result = queries.result_document(execution.id, stack=True)
     (print_json if options.json else _print_result)(result)
     return EXIT_CODES[ExecutionStatus(result["status"])]
+
+
+def _start(workflow_id: str, given: dict[str, Any], options: Namespace) -> Execution:
+    try:
+        return operations.start(workflow_id, input=given, timeout=options.timeout)
+    except InvalidInput as error:
+        told = "; ".join(f"{problem['pointer'] or '/'}: {problem['detail']}" for problem in error.problems)
+        raise usage_error(f"{workflow_id}: {told}") from None
 
 
 def _cancel(execution_id: str) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from executions.cli.printing import told_duration
+from executions.states import TERMINAL_EVENTS, EventType
 
 Payload = dict[str, Any]
 
@@ -27,6 +28,8 @@ MARKS = {
     "lost": ("↻", "yellow"),
 }
 OPEN = frozenset({"started", "progress"})
+TOLD_ANYWAY = TERMINAL_EVENTS | {EventType.WORKFLOW_QUEUED, EventType.WORKFLOW_STARTED}
+"""What the command's first and last lines say already."""
 
 
 class Progress(Protocol):
@@ -57,6 +60,8 @@ class PlainProgress(Silence):
         self._write = write
 
     def show(self, event: Payload) -> None:
+        if event["type"] in TOLD_ANYWAY:
+            return
         subject, _, word = event["type"].partition(".")
         name = event["nodeId"] if subject == "node" else event["workflowId"]
         self._write(f"{word:<10} {name}{_remark(event)}")

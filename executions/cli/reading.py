@@ -1,9 +1,11 @@
-"""What the user hands over: JSON from the command line, a file or standard input."""
+"""What the user hands over: JSON from the command line, a file or standard input; and numbers."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +34,20 @@ def json_file(path: str) -> Any:
     except UnicodeDecodeError:
         raise usage_error(f"{path} is not a UTF-8 text file") from None
     return json_text(text, path)
+
+
+def seconds(text: str) -> float:
+    """A duration above 0."""
+    try:
+        given = float(text)
+    except ValueError:
+        given = math.nan
+    if not 0 < given < math.inf:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return given
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from types import FrameType
 
 from executions.cli.frame import Subcommand
+from executions.cli.reading import positive, seconds
 from executions.executor import Executor
 
 DRAIN = 30.0
@@ -17,9 +18,9 @@ STOPPED_HARD = 1
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-c", "--concurrency", type=_positive, metavar="N", help="executions driven at once")
+    parser.add_argument("-c", "--concurrency", type=positive, metavar="N", help="executions driven at once")
     parser.add_argument(
-        "--drain", type=float, default=DRAIN, metavar="SECONDS", help="for attempts in flight after SIGTERM"
+        "--drain", type=seconds, default=DRAIN, metavar="SECONDS", help="for attempts in flight after SIGTERM"
     )
 
 
@@ -50,12 +51,6 @@ def _stop_on_signals(executor: Executor, drain: float) -> None:
 def _say(line: str) -> None:
     sys.stderr.write(f"c4c: {line}\n")
     sys.stderr.flush()
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
 
 
 WORKER = Subcommand("worker", "drive executions in a process of its own", add_arguments, run)

@@ -6,14 +6,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from typing import Any
 
-from workflows.validation import problems
-
 from executions.cli.frame import Subcommand, unknown
 from executions.cli.printing import json_option, print_fields, print_json, print_table
 from executions.cli.reading import json_file
 from workflows import library
 from workflows.errors import InvalidDefinition, Problem
 from workflows.models import Workflow
+from workflows.validation import problems
 
 Document = dict[str, Any]
 

@@ -21,7 +21,7 @@ def test_a_verb_goes_into_the_inbox_with_the_name_of_who_asked(
     page = _do(admin, verb, "one")
     command = Command.objects.get()
     assert (command.kind, command.execution_id, command.actor) == (verb, "one", "admin")
-    assert f"{verb}: 1 of 1 accepted" in page
+    assert f"{verb.capitalize()}: 1 of 1 accepted" in page
 
 
 def test_what_a_status_does_not_allow_is_told_and_the_rest_is_done(
@@ -31,8 +31,8 @@ def test_what_a_status_does_not_allow_is_told_and_the_rest_is_done(
     an_execution(version, "under-way", status="running", ended_at=None).save()
     page = _do(admin, "cancel", "ended", "under-way")
     assert [command.execution_id for command in Command.objects.all()] == ["under-way"]
-    assert "cancel: 1 of 2 accepted" in page
-    assert "ended: cannot cancel an execution that is completed" in page
+    assert "Cancel: 1 of 2 accepted" in page
+    assert "Ended: cannot cancel an execution that is completed" in page
 
 
 def test_retry_makes_a_new_execution(admin: Client, version: WorkflowVersion) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import selectors
 import signal
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
+from executions.management.commands.c4c import Command
 from workflows import library
 
 LIMIT = 60.0
@@ -41,6 +43,25 @@ def c4c(environment: dict[str, str]) -> Run:
             env=environment,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def typed(transactional_db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The same command within this process, where another process would show nothing more."""
+    library.sync()
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        try:
+            Command().run_from_argv(["manage.py", "c4c", *words])
+            code = 0
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 1
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, told.out, told.err)
 
     return run
 

@@ -124,12 +124,15 @@ def test_it_follows_an_execution_that_a_worker_drives(c4c: Run, starting: Callab
         (["math.add", "-i", "{}", "-f", "x"], "give the input once"),
         ([], "say what to run"),
         (["math.add", "--workflow", "x"], "say what to run"),
-        (["--workflow", "simple-math-workflow", "--timeout", "-1"], "timeoutMs"),
+        (
+            ["--workflow", "simple-math-workflow", "--timeout", "-1"],
+            "not a number of seconds above 0",
+        ),
         (["--workflow", "simple-math-workflow", "--what"], "--what"),
     ],
 )
-def test_every_mistake_is_one_clear_line_and_ends_with_2(c4c: Run, words: list[str], told: str) -> None:
-    done = c4c("exec", *words)
+def test_every_mistake_is_one_clear_line_and_ends_with_2(typed: Run, words: list[str], told: str) -> None:
+    done = typed("exec", *words)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("c4c: ")
@@ -138,26 +141,26 @@ def test_every_mistake_is_one_clear_line_and_ends_with_2(c4c: Run, words: list[s
     assert not Execution.objects.exists()
 
 
-def test_a_procedure_is_run_once_without_an_execution(c4c: Run) -> None:
-    done = c4c("exec", "math.add", "--input", '{"a": 2, "b": 3}', "--json")
+def test_a_procedure_is_run_once_without_an_execution(typed: Run) -> None:
+    done = typed("exec", "math.add", "--input", '{"a": 2, "b": 3}', "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"result": 5})
     assert not Execution.objects.exists()
 
 
-def test_an_asynchronous_procedure_is_run_as_well(c4c: Run) -> None:
-    done = c4c("exec", "custom.delay", "--input", '{"seconds": 0}', "--json")
+def test_an_asynchronous_procedure_is_run_as_well(typed: Run) -> None:
+    done = typed("exec", "custom.delay", "--input", '{"seconds": 0}', "--json")
     assert json.loads(done.stdout)["delayed"] is True, done.stderr
 
 
-def test_a_procedure_that_fails_ends_with_1(c4c: Run) -> None:
-    done = c4c("exec", "math.divide", "--input", '{"a": 2, "b": 0}')
+def test_a_procedure_that_fails_ends_with_1(typed: Run) -> None:
+    done = typed("exec", "math.divide", "--input", '{"a": 2, "b": 0}')
     assert done.returncode == 1
     assert "Division by zero" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_procedures_invalid_input_is_told_by_field_and_ends_with_2(c4c: Run) -> None:
-    done = c4c("exec", "math.add", "--input", '{"a": "x"}')
+def test_a_procedures_invalid_input_is_told_by_field_and_ends_with_2(typed: Run) -> None:
+    done = typed("exec", "math.add", "--input", '{"a": "x"}')
     assert done.returncode == 2
     assert "/a" in done.stderr
     assert "/b" in done.stderr

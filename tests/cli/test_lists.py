@@ -29,95 +29,97 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_procedures_are_listed_with_what_they_do(c4c: Run) -> None:
-    told = c4c("procedures")
+def test_procedures_are_listed_with_what_they_do(typed: Run) -> None:
+    told = typed("procedures")
     assert told.returncode == 0, told.stderr
     assert "math.add" in told.stdout
     assert "Adds two numbers together." in told.stdout
-    listed = {one["name"]: one for one in json.loads(c4c("procedures", "--json").stdout)["procedures"]}
+    listed = {one["name"]: one for one in json.loads(typed("procedures", "--json").stdout)["procedures"]}
     assert set(listed["math.add"]) == {"name", "description", "metadata", "inputSchema", "outputSchema"}
 
 
-def test_workflows_are_listed(c4c: Run) -> None:
+def test_workflows_are_listed(typed: Run) -> None:
     for words in (["workflows"], ["workflows", "list"]):
-        told = c4c(*words)
+        told = typed(*words)
         assert "simple-math-workflow" in told.stdout, told.stderr
     for words in (["workflows", "--json"], ["workflows", "list", "--json"], ["workflows", "--json", "list"]):
-        listed = {one["id"]: one for one in json.loads(c4c(*words).stdout)["workflows"]}
+        listed = {one["id"]: one for one in json.loads(typed(*words).stdout)["workflows"]}
         assert listed["simple-math-workflow"]["nodeCount"] == 3
 
 
-def test_a_workflow_is_shown_with_where_each_node_leads(c4c: Run) -> None:
-    told = c4c("workflows", "show", "data-processing-workflow").stdout
+def test_a_workflow_is_shown_with_where_each_node_leads(typed: Run) -> None:
+    told = typed("workflows", "show", "data-processing-workflow").stdout
     assert "process-premium, process-basic" in told
-    document = json.loads(c4c("workflows", "show", "data-processing-workflow", "--json").stdout)
+    document = json.loads(typed("workflows", "show", "data-processing-workflow", "--json").stdout)
     assert document["definition"]["startNode"] == "fetch-user"
 
 
-def test_a_document_is_imported_once_and_its_next_content_is_a_new_version(c4c: Run, tmp_path: Path) -> None:
+def test_a_document_is_imported_once_and_other_content_is_a_new_version(typed: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(DOCUMENT))
-    assert c4c("workflows", "import", str(file)).stdout == "mine is v1\n"
-    assert c4c("workflows", "import", str(file)).stdout == "mine is v1\n"
+    assert typed("workflows", "import", str(file)).stdout == "mine is v1\n"
+    assert typed("workflows", "import", str(file)).stdout == "mine is v1\n"
     file.write_text(json.dumps(DOCUMENT | {"description": "changed"}))
-    assert json.loads(c4c("workflows", "import", str(file), "--json").stdout) == {
+    assert json.loads(typed("workflows", "import", str(file), "--json").stdout) == {
         "id": "mine",
         "workflowVersion": 2,
     }
-    assert "ask" in c4c("workflows", "show", "mine").stdout
+    assert "ask" in typed("workflows", "show", "mine").stdout
 
 
-def test_every_problem_of_a_document_is_told_with_its_place(c4c: Run, tmp_path: Path) -> None:
+def test_every_problem_of_a_document_is_told_with_its_place(typed: Run, tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text(json.dumps(DOCUMENT | {"startNode": "nowhere", "colour": "red"}))
-    told = c4c("workflows", "validate", str(file))
+    told = typed("workflows", "validate", str(file))
     assert told.returncode == 1
     assert "/startNode: " in told.stdout
     assert "/colour: " in told.stdout
-    document = json.loads(c4c("workflows", "validate", str(file), "--json").stdout)
+    document = json.loads(typed("workflows", "validate", str(file), "--json").stdout)
     assert {one["pointer"] for one in document["errors"]} == {"/startNode", "/colour"}
-    assert c4c("workflows", "import", str(file)).returncode == 1
+    assert typed("workflows", "import", str(file)).returncode == 1
     assert not Workflow.objects.filter(id="mine").exists()
 
 
-def test_a_valid_document_is_said_to_be_so_and_not_imported(c4c: Run) -> None:
-    told = c4c("workflows", "validate", "-", stdin=json.dumps(DOCUMENT))
+def test_a_valid_document_is_said_to_be_so_and_not_imported(typed: Run) -> None:
+    told = typed("workflows", "validate", "-", stdin=json.dumps(DOCUMENT))
     assert (told.returncode, told.stdout) == (0, "- is valid\n")
     assert not Workflow.objects.filter(id="mine").exists()
 
 
-def test_executions_are_listed_newest_first_and_narrowed(c4c: Run) -> None:
+def test_executions_are_listed_newest_first_and_narrowed(typed: Run) -> None:
     ids = [operations.start("simple-math-workflow").id for _ in range(3)]
     operations.start("logging-workflow")
-    rows = json.loads(c4c("executions", "--json").stdout)["executions"]
+    rows = json.loads(typed("executions", "--json").stdout)["executions"]
     assert len(rows) == 4
-    narrowed = c4c("executions", "list", "--workflow", "simple-math-workflow", "--status", "queued", "--json")
+    narrowed = typed(
+        "executions", "list", "--workflow", "simple-math-workflow", "--status", "queued", "--json"
+    )
     assert [row["executionId"] for row in json.loads(narrowed.stdout)["executions"]] == ids[::-1]
-    assert ids[0] in c4c("executions").stdout
-    assert len(c4c("executions", "list", "--limit", "2").stdout.splitlines()) == 3
+    assert ids[0] in typed("executions").stdout
+    assert len(typed("executions", "list", "--limit", "2").stdout.splitlines()) == 3
 
 
-def test_an_execution_is_shown_whole(c4c: Run) -> None:
+def test_an_execution_is_shown_whole(c4c: Run, typed: Run) -> None:
     done = json.loads(c4c("exec", "--workflow", "error-demo", "--json").stdout)
-    told = c4c("executions", "show", done["executionId"]).stdout
+    told = typed("executions", "show", done["executionId"]).stdout
     assert "Division by zero" in told
     assert "will-fail" in told
-    document = json.loads(c4c("executions", "show", done["executionId"], "--json").stdout)["execution"]
+    document = json.loads(typed("executions", "show", done["executionId"], "--json").stdout)["execution"]
     assert document["nodeDetails"]["will-fail"]["status"] == "failed"
 
 
-def test_cancel_is_done_to_each_and_what_is_refused_is_told(c4c: Run) -> None:
+def test_cancel_is_done_to_each_and_what_is_refused_is_told(typed: Run) -> None:
     first, second = operations.start("simple-math-workflow").id, operations.start("simple-math-workflow").id
-    told = c4c("executions", "cancel", first, "there-is-none", second)
+    told = typed("executions", "cancel", first, "there-is-none", second)
     assert told.returncode == 1
     assert "Execution 'there-is-none' not found" in told.stdout
     assert told.stderr == "c4c: cancel: 1 of 3 refused\n"
     assert set(Command.objects.values_list("execution_id", flat=True)) == {first, second}
 
 
-def test_retry_starts_a_new_execution_of_a_failed_one(c4c: Run) -> None:
+def test_retry_starts_a_new_execution_of_a_failed_one(c4c: Run, typed: Run) -> None:
     failed = json.loads(c4c("exec", "--workflow", "error-demo", "--json").stdout)["executionId"]
-    told = json.loads(c4c("executions", "retry", failed, "--json").stdout)["executions"][0]
+    told = json.loads(typed("executions", "retry", failed, "--json").stdout)["executions"][0]
     assert Execution.objects.get(pk=told["executionId"]).retry_of_id == failed
 
 
@@ -133,8 +135,8 @@ def test_retry_starts_a_new_execution_of_a_failed_one(c4c: Run) -> None:
         (["executions", "cancel"], "ID"),
     ],
 )
-def test_mistakes_are_one_line_and_end_with_2(c4c: Run, words: list[str], told: str) -> None:
-    done = c4c(*words)
+def test_mistakes_are_one_line_and_end_with_2(typed: Run, words: list[str], told: str) -> None:
+    done = typed(*words)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1

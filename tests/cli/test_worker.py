@@ -58,8 +58,8 @@ def test_a_second_signal_ends_it_at_once(starting: Callable[..., Running]) -> No
     assert not _status(execution.id).is_terminal
 
 
-def test_a_concurrency_that_is_no_number_is_a_usage_error(c4c: Run) -> None:
-    done = c4c("worker", "--concurrency", "0")
+def test_a_concurrency_that_is_no_number_is_a_usage_error(typed: Run) -> None:
+    done = typed("worker", "--concurrency", "0")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "not a number above 0" in done.stderr
 
