@@ -45,12 +45,17 @@ class Readers:
         self.size, self.linger = size, linger
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = count()
-        self._lock = threading.Lock()
-        self._threads = self._idle = 0
+        self._lock = threading.Condition()
+        self._threads = self._idle = self._connected = 0
 
     async def run(self, urgency: Urgency, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The answer of ``read(*args)``, which must only read: it is called again if the connection broke."""
         return await asyncio.wrap_future(self._submit(urgency, partial(read, *args, **kwargs)))
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Until all threads have ended and their connections are closed; whether that came in time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._connected, timeout)
 
     def _submit(self, urgency: Urgency, call: Callable[[], R]) -> Future[R]:
         job = _Job(urgency, next(self._numbers), call, Future())
@@ -58,6 +63,7 @@ class Readers:
             self._jobs.put(job)
             if self._jobs.qsize() > self._idle and self._threads < self.size:
                 self._threads += 1
+                self._connected += 1
                 threading.Thread(target=self._work, name="c4c-streams", daemon=True).start()
         return job.future
 
@@ -67,6 +73,9 @@ class Readers:
                 _do(job)
         finally:
             connections.close_all()
+            with self._lock:
+                self._connected -= 1
+                self._lock.notify_all()
 
     def _next(self) -> _Job | None:
         while True:

@@ -53,7 +53,8 @@ class Tail:
         behind = self._behind(heads)
         found = log.entries(behind, types=BRIEF if len(behind) > CROWD else None) if behind else {}
         for execution_id in behind:
-            self._note(heads[execution_id], heads[execution_id].last_seq)
+            entries, head = found.get(execution_id), heads[execution_id]
+            self._note(head, max(head.last_seq, entries[-1].seq) if entries else head.last_seq)
         return [(heads[id_], entry) for id_, entries in found.items() for entry in entries]
 
     def _heads(self, ids: Ids) -> dict[str, Head]:

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from executions import notifications
+from executions.streams.readers import readers
 from tests.streams.server import Server
 
 
@@ -16,6 +17,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
         notifications.close()
+        assert readers.wait_until_idle(10)
         call_command("flush", interactive=False, verbosity=0)
 
 

@@ -47,6 +47,13 @@ class Reader:
     def __iter__(self) -> Iterator[Message]:
         return self._messages
 
+    def until_open(self) -> None:
+        """Up to the first bytes of django-eventstream's own view, which carry no data."""
+        for message in self._messages:
+            if message.event == "stream-open":
+                return
+        raise AssertionError("the stream did not open")
+
     def next(self) -> Message:
         return next(self._messages)
 
@@ -72,7 +79,7 @@ class Reader:
             if "retry" in fields:
                 self.retry = int(fields["retry"][0])
             if "event" in fields:
-                data = json.loads("\n".join(fields["data"]))
+                data = json.loads("\n".join(fields.get("data", [])) or "null")
                 yield Message(fields["event"][0], data, fields.get("id", [None])[0])
             fields = {}
 
@@ -127,6 +134,9 @@ class Server:
         """For answers that end."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.get(self.url + path, headers=sent, timeout=READ_SECONDS)
+
+    def request(self, method: str, path: str) -> httpx.Response:
+        return httpx.request(method, self.url + path, timeout=READ_SECONDS)
 
     def stop(self) -> int:
         """The exit code."""
