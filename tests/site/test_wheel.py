@@ -1,0 +1,151 @@
+"""The wheel brings all that somebody else's project needs: code, templates, static files, migrations."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.site.servers import DEADLINE, PROJECT, folder
+
+SETTINGS = """
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SECRET_KEY = "only here"
+DEBUG = True
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+    "django.contrib.sessions", "django.contrib.messages", "django.contrib.staticfiles",
+    "rest_framework", "drf_spectacular", "drf_spectacular_sidecar", "django_eventstream",
+    "procedures", "workflows", "executions",
+    "shop",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+ROOT_URLCONF = "urls"
+ALLOWED_HOSTS = ["testserver"]
+STATIC_URL = "static/"
+USE_TZ = True
+DATABASES = {"default": {
+    "ENGINE": "c4c_site.postgres", "NAME": "c4c", "USER": "postgres", "DATA_DIR": HERE / "home",
+}}
+"""
+
+URLS = """
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("workflow/", include("executions.streams.urls")),
+    path("api/workflow/", include("executions.streams.urls")),
+    path("", include("executions.api.urls")),
+    path("", include("executions.ui.urls")),
+    path("admin/", admin.site.urls),
+]
+"""
+
+MANAGE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+PROCEDURES = """
+from procedures import procedure
+
+@procedure("shop.double", description="Twice as much")
+def double(a: int) -> dict[str, int]:
+    return {"doubled": 2 * a}
+"""
+
+LOOK = """
+import executions
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.test import Client
+from workflows import library
+
+library.publish({
+    "id": "shop", "name": "Shop", "startNode": "double",
+    "nodes": [{"id": "double", "type": "procedure", "procedureName": "shop.double", "config": {"a": 2}}],
+})
+client = Client()
+client.force_login(User.objects.create_superuser("me"))
+page = client.get("/executions")
+print(executions.__file__)
+print(page.status_code, b"<html" in page.content)
+print(client.get("/workflow/definitions").json()["workflows"][0]["id"])
+print(bool(finders.find("c4c/c4c.js")), bool(finders.find("c4c/c4c.css")))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built and unpacked as pip installs it. What it depends on is taken from here."""
+    place = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
+    subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
+    (wheel,) = place.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(place / "packages"), str(wheel)], check=True, capture_output=True)
+    return place / "packages"
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    with folder() as home:
+        place = home.parent
+        files = {"settings.py": SETTINGS, "urls.py": URLS, "manage.py": MANAGE, "shop/__init__.py": ""}
+        files["shop/procedures.py"] = PROCEDURES
+        for name, text in files.items():
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_text(text)
+        yield place
+
+
+def test_an_empty_project_runs_on_the_wheel(installed: Path, project: Path) -> None:
+    def manage(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-P", "manage.py", *words],
+            cwd=project,
+            env={**_plain_environment(), "PYTHONPATH": os.pathsep.join([str(project), str(installed)])},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    manage("check", "--fail-level", "WARNING")
+    manage("makemigrations", "--check", "--dry-run")
+    manage("migrate", "--verbosity", "0")
+    told = manage("shell", "-v", "0", "-c", LOOK).splitlines()
+
+    assert told == [f"{installed}/executions/__init__.py", "200 True", "shop", "True True"]
+    assert "shop.double" in manage("c4c", "procedures")
+
+
+def _plain_environment() -> dict[str, str]:
+    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "PYTHONPATH", "C4C_DATA_DIR")
+    return {name: value for name, value in os.environ.items() if name not in ours}
