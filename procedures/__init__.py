@@ -9,6 +9,7 @@
 """
 
 from procedures.context import Context
+from procedures.declaration import procedure
 from procedures.errors import (
     Cancelled,
     InvalidInput,
@@ -18,7 +19,7 @@ from procedures.errors import (
     ProcedureNotFound,
     Retry,
 )
-from procedures.registry import Procedure, procedure, registry
+from procedures.registry import Procedure, registry
 
 __all__ = [
     "Cancelled",

@@ -14,14 +14,20 @@ class ProcedureError(Exception):
 
 
 class ProcedureNotFound(ProcedureError):
-    def __init__(self, name: str, nearest: Sequence[str] = ()) -> None:
-        self.name, self.nearest = name, list(nearest)
+    """No procedure of that name; ``nearest`` are names like it, ``reason`` why its declaration was refused."""
+
+    def __init__(self, name: str, nearest: Sequence[str] = (), reason: str = "") -> None:
+        self.name, self.nearest, self.reason = name, list(nearest), reason
         hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
-        super().__init__(f"Procedure {name} not found in registry{hint}")
+        super().__init__(f"Procedure {name} not found in registry{f': {reason}' if reason else hint}")
 
 
 class BadProcedure(ProcedureError):
-    """It was declared wrongly; the system checks tell where."""
+    """It was declared wrongly; ``hint`` says what to do. The system checks tell where."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(problem)
 
 
 class _Refused(ProcedureError):
@@ -41,7 +47,7 @@ class InvalidOutput(_Refused):
 class Retry(ProcedureError):
     """Raise it to be tried again, ``after`` that many seconds (None: as the node's policy says)."""
 
-    def __init__(self, message: str = "asked to be retried", *, after: float | None = None) -> None:
+    def __init__(self, after: float | None = None, message: str = "asked to be retried") -> None:
         self.after = after
         super().__init__(message)
 

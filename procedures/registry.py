@@ -1,23 +1,15 @@
-"""Every procedure by its name, and the decorator that puts it there."""
+"""Every procedure by its name."""
 
 from __future__ import annotations
 
 import difflib
-import inspect
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from procedures.context import Context
 from procedures.contracts import Contract
-from procedures.errors import BadProcedure, ProcedureNotFound
-
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-EXPOSURES = ("internal", "external")
-ROLES = ("workflow-node", "api-endpoint", "sdk-client", "trigger")
-LONGEST_NAME = 200
+from procedures.errors import ProcedureNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +41,13 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A declaration that is wrong; told by the system checks."""
+    """A declaration that was refused; told by the system checks as error ``code``."""
 
     name: str
     problem: str
     hint: str
     place: str
+    code: str = "c4c.E001"
 
 
 class Registry:
@@ -63,18 +56,18 @@ class Registry:
         self.faults: list[Fault] = []
 
     def add(self, procedure: Procedure) -> None:
-        known = self._procedures.get(procedure.name)
-        if known is not None and known.module != procedure.module:
+        """The first of a name stays; another one is a fault."""
+        known = self._procedures.setdefault(procedure.name, procedure)
+        if known is not procedure:
             hint = f"It is declared at {known.module} already; give one of them another name."
-            self.faults.append(Fault(procedure.name, "its name is taken", hint, procedure.module))
-            return
-        self._procedures[procedure.name] = procedure
+            self.faults.append(Fault(procedure.name, "its name is taken", hint, procedure.module, "c4c.E002"))
 
     def get(self, name: str) -> Procedure:
-        """Raises ``ProcedureNotFound`` with the nearest names."""
+        """Raises ``ProcedureNotFound`` with the nearest names, or with why its declaration was refused."""
         found = self._procedures.get(name)
         if found is None:
-            raise ProcedureNotFound(name, difflib.get_close_matches(name, self._procedures, n=3))
+            nearest = difflib.get_close_matches(name, self._procedures, n=3)
+            raise ProcedureNotFound(name, nearest, self._why_refused(name))
         return found
 
     def all(self) -> list[Procedure]:
@@ -90,70 +83,9 @@ class Registry:
     def __len__(self) -> int:
         return len(self._procedures)
 
+    def _why_refused(self, name: str) -> str:
+        faults = (fault for fault in self.faults if fault.name == name)
+        return next((f"its declaration at {fault.place} is refused, {fault.problem}" for fault in faults), "")
+
 
 registry = Registry()
-
-
-def procedure(
-    name: str,
-    *,
-    description: str = "",
-    category: str = "",
-    tags: Iterable[str] = (),
-    exposure: str = "external",
-    roles: Iterable[str] = ("workflow-node", "api-endpoint", "sdk-client"),
-    transactional: bool = False,
-    metadata: dict[str, Any] | None = None,
-) -> Callable[[Handler], Handler]:
-    """Declare a procedure; the function stays as it is and can be called as before.
-
-    ``transactional``: its ORM writes and its node's result are one transaction (sync functions only).
-    A declaration that is wrong is left out and told by the system checks, with its place.
-    """
-
-    def declare(handler: Handler) -> Handler:
-        place = _place(handler)
-        told = {"exposure": exposure, "roles": list(roles), "category": category, "tags": list(tags)}
-        try:
-            _require_sound(name, handler, transactional, exposure, told["roles"])
-            contract = Contract(handler, name)
-        except BadProcedure as error:
-            hint = "Mend the declaration; until then the procedure is not registered."
-            registry.faults.append(Fault(str(name), str(error), hint, place))
-            return handler
-        registry.add(
-            Procedure(
-                name=name,
-                handler=handler,
-                contract=contract,
-                description=description or inspect.cleandoc(handler.__doc__ or ""),
-                metadata={**(metadata or {}), **{key: value for key, value in told.items() if value}},
-                is_async=inspect.iscoroutinefunction(handler),
-                transactional=transactional,
-                module=place,
-            )
-        )
-        return handler
-
-    return declare
-
-
-def _require_sound(
-    name: object, handler: Callable[..., Any], transactional: bool, exposure: str, roles: object
-) -> None:
-    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise BadProcedure(
-            'it needs a name such as "orders.create": words of letters, digits, _ and -, joined by dots'
-        )
-    if transactional and inspect.iscoroutinefunction(handler):
-        raise BadProcedure("transactional=True needs a sync function: Django's transactions are not async")
-    if exposure not in EXPOSURES:
-        raise BadProcedure(f"exposure is one of {', '.join(EXPOSURES)}, not {exposure!r}")
-    unknown = [role for role in roles if role not in ROLES] if isinstance(roles, list) else []
-    if unknown:
-        raise BadProcedure(f"unknown roles {', '.join(map(str, unknown))}; there are {', '.join(ROLES)}")
-
-
-def _place(handler: Callable[..., Any]) -> str:
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    return f"{handler.__module__}:{code.co_firstlineno}" if code else handler.__module__
