@@ -9,7 +9,14 @@ from workflows.definition import Definition, InvalidDefinition, parse
 
 def document(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     start = nodes[0]["id"] if nodes else "start"
-    return {"id": "wf", "name": "Workflow", "version": "1.0.0", "startNode": start, "nodes": [*nodes], **fields}
+    return {
+        "id": "wf",
+        "name": "Workflow",
+        "version": "1.0.0",
+        "startNode": start,
+        "nodes": [*nodes],
+        **fields,
+    }
 
 
 def step(id: str, next: Any = None, **fields: Any) -> dict[str, Any]:
@@ -21,7 +28,9 @@ def call(id: str, next: Any = None, **config: Any) -> dict[str, Any]:
     return step(id, next, type="procedure", procedureName="math.add", config=config)
 
 
-def condition(id: str, true: str | None, false: str | None, expression: str = "ok === true") -> dict[str, Any]:
+def condition(
+    id: str, true: str | None, false: str | None, expression: str = "ok === true"
+) -> dict[str, Any]:
     config = {"expression": expression, "trueBranch": true, "falseBranch": false}
     return step(id, type="condition", config=config)
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from workflows.expressions import ExpressionError, expression
 
 SCOPE: dict[str, Any] = {
-    "input": {"a": 1, "b": 2.5, "none": None, "text": "hi", "list": [3, 1, 2], "map": {"x": {"y": 1}}, "yes": True},
+    "input": {
+        "a": 1,
+        "b": 2.5,
+        "none": None,
+        "text": "hi",
+        "list": [3, 1, 2],
+        "map": {"x": {"y": 1}},
+        "yes": True,
+    },
     "vars": {"count": 5},
     "nodes": {"a": {"output": {"r": 7}, "status": "completed", "error": None}, "b-c": {"output": [1]}},
     "trigger": None,
@@ -152,7 +160,9 @@ numbers = st.integers(-20, 20) | st.sampled_from([0.5, 1.0, 2.5, -3.0])
 atoms = st.one_of(
     numbers.map(lambda number: f"({number})"),
     st.sampled_from(["true", "false", "null", "'ab'", "''", "[1, 2]", "{'k': 1}"]),
-    st.sampled_from(["input.n", "input.d", "input.s", "input.l", "input.m", "input.b", "input.zz", "input.m.k"]),
+    st.sampled_from(
+        ["input.n", "input.d", "input.s", "input.l", "input.m", "input.b", "input.zz", "input.m.k"]
+    ),
 )
 
 
@@ -161,7 +171,7 @@ def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.tuples(inner, operators, inner).map(lambda parts: f"({' '.join(parts)})"),
         st.tuples(inner, inner, inner).map(lambda parts: f"({parts[0]} ? {parts[1]} : {parts[2]})"),
-        inner.map(lambda part: f"!{part}"),
+        inner.map(lambda part: f"(!{part})"),
         numbers.map(lambda number: f"-({number})"),
         inner.map(lambda part: f"size({part})"),
         st.tuples(inner, inner).map(lambda parts: f"{parts[0]}[{parts[1]}]"),
@@ -169,7 +179,9 @@ def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@given(st.recursive(atoms, grown, max_leaves=8), st.integers(-5, 5), st.sampled_from([0.5, 2.0]), st.booleans())
+@given(
+    st.recursive(atoms, grown, max_leaves=8), st.integers(-5, 5), st.sampled_from([0.5, 2.0]), st.booleans()
+)
 def test_whatever_the_reference_implementation_gives_ours_gives_too(
     text: str, whole: int, double: float, flag: bool
 ) -> None:
@@ -178,11 +190,13 @@ def test_whatever_the_reference_implementation_gives_ours_gives_too(
         expected = cel.compile(text).execute(scope)
     except Exception:
         return
-    if expected in (float("inf"), float("-inf")) or expected != expected or "inf" in repr(expected):
+    if "inf" in repr(expected) or "nan" in repr(expected):
         return
     try:
         found = expression(text).evaluate(scope)
     except ExpressionError as error:
-        assert "comprehension" in str(error) or "division by zero" in str(error) or "too deeply" in str(error), text
+        assert (
+            "comprehension" in str(error) or "division by zero" in str(error) or "too deeply" in str(error)
+        ), text
         return
     assert (found, type(found)) == (expected, type(expected))

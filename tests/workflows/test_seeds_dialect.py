@@ -11,7 +11,14 @@ from workflows.expressions.javascript import truth
 
 SCOPE: dict[str, Any] = {
     "input": {},
-    "vars": {"isPremium": True, "tier": "premium", "count": 5, "tags": ["a", "b"], "zero": 0, "text": "Hello"},
+    "vars": {
+        "isPremium": True,
+        "tier": "premium",
+        "count": 5,
+        "tags": ["a", "b"],
+        "zero": 0,
+        "text": "Hello",
+    },
     "nodes": {"parse-command": {"output": {"isCommand": True, "args": ["x"]}}, "check": {"output": None}},
     "trigger": {"payload": {"file": {"name": "a.pdf", "mimeType": "application/pdf"}}},
     "error": None,
@@ -68,12 +75,16 @@ def test_a_condition_means_what_its_author_meant(text: str, expected: Any) -> No
     assert type(found) is type(expected)
 
 
-@pytest.mark.parametrize("text", ["vars.count > 3", "input.x", "size(vars.tags) == 2", "vars.tags.exists(t, t == 'a')"])
+@pytest.mark.parametrize(
+    "text", ["vars.count > 3", "input.x", "size(vars.tags) == 2", "vars.tags.exists(t, t == 'a')"]
+)
 def test_an_expression_of_roots_and_known_functions_is_cel(text: str) -> None:
     assert not expression(text)._is_javascript
 
 
-@pytest.mark.parametrize("text", ["count > 3", "vars.count === 3", "vars.tags.includes('a')", "get('check')", "!ready"])
+@pytest.mark.parametrize(
+    "text", ["count > 3", "vars.count === 3", "vars.tags.includes('a')", "get('check')", "!ready"]
+)
 def test_a_bare_name_or_a_word_of_javascript_makes_it_the_seeds_dialect(text: str) -> None:
     assert expression(text)._is_javascript
 
@@ -99,7 +110,7 @@ def test_nodes_that_are_named_in_any_spelling_are_references() -> None:
     ],
 )
 def test_what_the_dialect_does_not_have_is_refused(text: str, told: str) -> None:
-    with pytest.raises(ExpressionError, match=".") as caught:
+    with pytest.raises(ExpressionError) as caught:
         expression(text)
     assert told in str(caught.value)
 
@@ -111,14 +122,18 @@ def test_no_member_reaches_into_python_or_javascript(name: str) -> None:
 
 
 def test_double_braces_are_the_seeds_dialect_and_leave_the_data_alone() -> None:
-    found = template({"message": "File: {{ trigger.payload.file.name }}", "all": "{{ trigger }}", "no": "{{ nope.x }}"})
+    found = template(
+        {"message": "File: {{ trigger.payload.file.name }}", "all": "{{ trigger }}", "no": "{{ nope.x }}"}
+    )
     assert found.resolve(SCOPE) == {"message": "File: a.pdf", "all": SCOPE["trigger"], "no": None}
 
 
 @pytest.mark.parametrize(
     ("value", "holds"),
-    [(None, False), (0, False), (0.0, False), (float("nan"), False), ("", False), (False, False)]
-    + [([], True), ({}, True), ("0", True), (-1, True), ("false", True)],
+    [
+        *((value, False) for value in (None, 0, 0.0, float("nan"), "", False)),
+        *((value, True) for value in ([], {}, "0", -1, "false", True)),
+    ],
 )
 def test_truth_is_javascripts(value: Any, holds: bool) -> None:
     assert truth(value) is holds

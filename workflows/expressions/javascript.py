@@ -117,8 +117,10 @@ def text(value: Any) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
+        case int() | float() if math.isfinite(number(value)):
+            return number_text(number(value))
         case int() | float():
-            return number_text(float(number(value)))
+            return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     raise ExpressionError(f"{kind_of(value)} cannot be read as text")
 
 

@@ -30,12 +30,9 @@ def build(common: dict[str, Any], config: dict[str, Any]) -> ParallelNode:
 
 
 def check(reading: Reading, document: dict[str, Any], config: dict[str, Any], pointer: str) -> None:
-    branches = config.get("branches", ())
-    if len(set(branches)) < len(branches):
-        reading.refuse(f"{pointer}/config/branches", "a node may be the start of one branch only")
     if {"join", "waitForAll"} <= given(document):
         reading.refuse(f"{pointer}/config", "give either 'waitForAll' or 'join'")
-    _check_join(reading, config.get("join", {}), len(branches), f"{pointer}/config/join")
+    _check_join(reading, config.get("join", {}), len(config.get("branches", ())), f"{pointer}/config/join")
 
 
 def tolerate(reading: Reading, value: Any, pointer: str) -> dict[str, Any] | None:
