@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import Permission
+
 from executions.models import Event, Execution, NodeRun, StatusCount
 from workflows.models import Workflow, WorkflowVersion
 
@@ -108,3 +110,7 @@ def log(of: Execution, *types: str) -> None:
     for seq, kind in enumerate(types, start=1):
         Event.objects.create(execution=of, seq=seq, type=kind, data={"timestamp": 1795232935197 + seq})
     Execution.objects.filter(pk=of.pk).update(last_seq=len(types))
+
+
+def permissions(*codenames: str) -> list[Permission]:
+    return list(Permission.objects.filter(codename__in=codenames))

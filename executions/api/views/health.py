@@ -17,6 +17,7 @@ from executions.api.http.authentication import PUBLIC
 from executions.api.http.view import ApiView
 from executions.api.views.documentation import documented
 from executions.models import Executor
+from executions.streams.connection import open_connections
 
 Check = dict[str, Any]
 OK: Check = {"status": "ok"}
@@ -91,8 +92,16 @@ def _executors() -> Check:
     )
 
 
+def _streams() -> Check:
+    connections = open_connections()
+    if connections.refusing:
+        return {"status": "failed", "detail": "the server is ending", "open": len(connections)}
+    return {**OK, "open": len(connections)}
+
+
 CHECKS: dict[str, Callable[[], Check]] = {
     "database": _database,
     "migrations": _Migrations(),
     "executors": _executors,
+    "streams": _streams,
 }
