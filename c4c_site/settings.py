@@ -129,5 +129,6 @@ LOGGING = {
     "loggers": {
         "c4c": {"level": env("LOG_LEVEL", default="INFO")},
         "django.request": {"level": "ERROR"},  # a 404 is the client's business
+        "django.channels.server": {"level": "WARNING"},  # runserver tells requests by itself
     },
 }

@@ -86,7 +86,7 @@ from django.test import Client
 from workflows import library
 
 library.publish({
-    "id": "shop", "name": "Shop", "startNode": "double",
+    "id": "shop", "name": "Shop", "version": "1", "startNode": "double",
     "nodes": [{"id": "double", "type": "procedure", "procedureName": "shop.double", "config": {"a": 2}}],
 })
 client = Client()
