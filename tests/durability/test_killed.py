@@ -1,0 +1,108 @@
+"""Processes are killed at their worst moments; the history must be as if nobody had noticed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from executions.models import Event, Execution, Executor
+from tests.durability.conftest import Worker, all_ended, chain, forked, start_many, until
+from tests.durability.history import check
+from tests.scripted.models import Call, Gate, Note
+
+StartWorker = Callable[..., Worker]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 5])
+@pytest.mark.parametrize("point", ["claimed", "written", "committed"])
+def test_what_a_worker_killed_at_any_moment_held_is_finished_by_another(
+    worker: StartWorker, point: str, nth: int
+) -> None:
+    ids = [*start_many(chain("line", "scripted.aok", 3), 5), *start_many(forked("fork", "scripted.ok", 3), 5)]
+    if point == "claimed":
+        nth = 1
+    dying = worker(point, nth)
+    assert dying.wait(30) == -signal.SIGKILL
+    worker()
+    until(all_ended, "every execution ends")
+    check(ids)
+    assert set(Execution.objects.values_list("status", flat=True)) == {"completed"}
+
+
+def test_a_worker_killed_in_user_code_loses_the_attempt_and_nothing_else(worker: StartWorker) -> None:
+    ids = start_many(chain("deadly", "scripted.kill", 2, times=1), 1)
+    first = worker()
+    assert first.wait(30) == -signal.SIGKILL
+    second = worker()
+    assert second.wait(30) == -signal.SIGKILL
+    worker()
+    until(all_ended, "the execution ends")
+    check(ids)
+    assert Event.objects.filter(type="node.lost").count() == 2
+    assert Call.objects.count() == 4
+
+
+def test_another_worker_takes_over_a_killed_one(worker: StartWorker, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = start_many(chain("held", "scripted.ahang", 1, gate="open", times=1), 20)
+    first = worker(patient=True)
+    until(lambda: Call.objects.count() == 20, "the first worker runs all")
+    worker(patient=True)
+    until(lambda: Executor.objects.count() == 2, "the second worker is there")
+    first.kill()
+    seconds = until(all_ended, "the second worker has finished all")
+    with capsys.disabled():
+        print(f"\n20 executions of a killed worker were finished by another {seconds:.1f} s after the kill")
+    check(ids)
+
+
+def test_a_stale_worker_that_wakes_up_after_its_lease_changes_nothing(worker: StartWorker) -> None:
+    ids = start_many(chain("stale", "scripted.ahang", 2, gate="open"), 10)
+    stale = worker()
+    until(lambda: Call.objects.count() == 10, "the first worker runs all")
+    stale.send_signal(signal.SIGSTOP)
+    worker()
+    until(lambda: Event.objects.filter(type="node.lost").count() == 10, "the second worker takes over")
+    Gate.objects.create(name="open")
+    stale.send_signal(signal.SIGCONT)
+    until(all_ended, "every execution ends")
+    until(lambda: Executor.objects.count() == 2, "the stale worker registers anew")
+    check(ids)
+
+
+def test_racing_workers_run_every_execution_once(worker: StartWorker) -> None:
+    ids = start_many(chain("raced", "scripted.aok", 2), 150)
+    for _ in range(3):
+        worker()
+    until(all_ended, "every execution ends")
+    check(ids)
+    assert Call.objects.count() == 300
+    assert not Event.objects.filter(type="node.lost").exists()
+
+
+def test_an_orderly_stop_hands_everything_over(worker: StartWorker) -> None:
+    ids = start_many(chain("handed", "scripted.ahang", 1, gate="open"), 10)
+    first = worker()
+    until(lambda: Call.objects.count() == 10, "the first worker runs all")
+    first.terminate()
+    assert first.wait(15) == 0
+    assert not Executor.objects.exists()
+    assert not Execution.objects.filter(leased_by__isnull=False).exists()
+    Gate.objects.create(name="open")
+    worker()
+    until(all_ended, "every execution ends")
+    check(ids)
+    assert Execution.objects.filter(status="completed").count() == 10
+
+
+def test_the_rows_of_transactional_procedures_equal_their_nodes_successes(worker: StartWorker) -> None:
+    workflow = chain("exact", "scripted.write", 3, text="${{ execution.id }}", times=0)
+    ids = start_many(workflow, 30)
+    for nth in (2, 3, 4):
+        worker("committed", nth).wait(30)
+    worker()
+    until(all_ended, "every execution ends")
+    check(ids)
+    # One text per execution: the second node's note clashes with the first's, so exactly one of each succeeds.
+    assert Note.objects.count() == Event.objects.filter(type="node.completed").count() == 30
