@@ -1,7 +1,10 @@
+from types import ModuleType
+
 from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
 
 from procedures import checks  # noqa: F401  (registers them)
+from procedures.discovery import discover
+from procedures.shadows import require_none_needed
 
 
 class ProceduresConfig(AppConfig):
@@ -11,5 +14,9 @@ class ProceduresConfig(AppConfig):
     label = "c4c_procedures"
     verbose_name = "Procedures"
 
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
+        require_none_needed()
+
     def ready(self) -> None:
-        autodiscover_modules("procedures")
+        discover()

@@ -36,8 +36,8 @@ def procedure(
     """Declare a procedure; the function stays as it is and can be called as before.
 
     ``transactional``: its ORM writes and its node's result are one transaction (sync functions only).
-    ``metadata``: whatever else is to be known of it, as JSON. A declaration that is wrong is left out and told
-    by the system checks, with its place.
+    ``metadata``: whatever else is to be known of it, as JSON. A declaration that is wrong is left out and
+    told by the system checks, with its place.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -75,9 +75,7 @@ def place_of(handler: Any) -> str:
         handler = handler.func
     code = getattr(inspect.unwrap(handler), "__code__", None)
     module = getattr(handler, "__module__", type(handler).__module__)
-    return (
-        f"{module}:{code.co_firstlineno}" if code else f"{module} ({getattr(handler, '__name__', handler)})"
-    )
+    return f"{module}:{code.co_firstlineno}" if code else str(module)
 
 
 def _require_name(name: object) -> None:

@@ -14,7 +14,7 @@ class ProcedureError(Exception):
 
 
 class ProcedureNotFound(ProcedureError):
-    """No procedure of that name; ``nearest`` are names like it, ``reason`` why its declaration was refused."""
+    """``nearest``: names like it. ``reason``: why the declaration of that name was refused."""
 
     def __init__(self, name: str, nearest: Sequence[str] = (), reason: str = "") -> None:
         self.name, self.nearest, self.reason = name, list(nearest), reason

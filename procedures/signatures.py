@@ -73,7 +73,7 @@ def _annotations(handler: Callable[..., Any]) -> tuple[Parameters, Any]:
 
 
 def _take_context(parameters: Parameters) -> str | None:
-    """Takes the context's parameter out (``Context``, ``Context | None``, annotated or not), and tells its name."""
+    """Takes out the parameter for the context (``Context | None`` will do), and tells its name."""
     for name, (annotation, _) in parameters.items():
         if annotation is Context or Context in typing.get_args(annotation):
             del parameters[name]
