@@ -31,7 +31,7 @@ class RetryPolicy:
         return longest * (1 - self.jitter * rand)
 
     def permits(self, error_name: str, attempt: int, elapsed: float) -> bool:
-        """Whether another attempt may follow this one, which failed ``elapsed`` seconds after the first began."""
+        """Whether an attempt may follow this one, which failed ``elapsed`` seconds after the first began."""
         if attempt >= self.max_attempts or error_name in self.non_retryable:
             return False
         if self.max_elapsed is not None and elapsed >= self.max_elapsed:

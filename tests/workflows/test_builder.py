@@ -21,7 +21,7 @@ def test_a_workflow_is_written_as_it_is_read() -> None:
     order.procedure("told", "custom.handleError", error="${{ error }}")
 
     assert (fetch >> check) is check
-    [premium, basic] >> save  # type: ignore[operator]
+    [premium, basic] >> save
 
     assert order.definition() == {
         "id": "order",

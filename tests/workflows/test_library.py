@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,8 +111,8 @@ def test_publishers_that_race_agree_on_one_version() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_publishers_of_different_contents_get_different_numbers() -> None:
-    versions = together([lambda n=n: library.publish(numbered(f"1.0.{n}")).number for n in range(6)])
-    assert sorted(versions) == [1, 2, 3, 4, 5, 6]
+    versions = together([partial(library.publish, numbered(f"1.0.{n}")) for n in range(6)])
+    assert sorted(version.number for version in versions) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -131,8 +131,8 @@ def test_double_braces_are_the_seeds_dialect_and_leave_the_data_alone() -> None:
 @pytest.mark.parametrize(
     ("value", "holds"),
     [
-        *((value, False) for value in (None, 0, 0.0, float("nan"), "", False)),
-        *((value, True) for value in ([], {}, "0", -1, "false", True)),
+        *((falsy, False) for falsy in (None, 0, 0.0, float("nan"), "", False)),
+        *((truthy, True) for truthy in ([], {}, "0", -1, "false", True)),
     ],
 )
 def test_truth_is_javascripts(value: Any, holds: bool) -> None:
