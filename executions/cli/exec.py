@@ -15,10 +15,12 @@ from executions.cli.printing import print_json, told_duration
 from executions.cli.procedure import call_once
 from executions.cli.progress import Silence, progress
 from executions.cli.reading import json_file, json_text, seconds
+from executions.cli.serve import refuse_stale_database, tell_broken
 from executions.errors import InvalidInput
 from executions.models import Execution
 from executions.states import ExecutionStatus
 from procedures import registry
+from workflows import library
 from workflows.models import Workflow
 
 EXIT_CODES = {
@@ -49,6 +51,8 @@ def run(options: Namespace) -> int:
     given = _input(options)
     if options.name and options.name in registry:
         return call_once(registry.get(options.name), given, as_json=options.json)
+    refuse_stale_database()
+    tell_broken(library.sync())
     workflow_id = _workflow_id(options.workflow or options.name, procedures=bool(options.name))
     return _run_workflow(workflow_id, given, options)
 

@@ -11,6 +11,7 @@ from executions import operations, queries
 from executions.cli.frame import Subcommand, usage_error
 from executions.cli.person import person
 from executions.cli.printing import json_option, print_fields, print_json, print_table, told_duration
+from executions.cli.serve import refuse_stale_database
 from executions.errors import ExecutionError, ExecutionNotFound
 from executions.queries import InvalidFilter
 
@@ -44,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    refuse_stale_database()
     if options.action in VERBS:
         return _each(options)
     if options.action == "show":

@@ -72,9 +72,9 @@ class LiveProgress:
 
     def __init__(self) -> None:
         self._console = Console()
-        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._table)
         self._rows: dict[str, tuple[str, str, str, float]] = {}
         self._spinner = Spinner("dots")
+        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._table)
 
     def __enter__(self) -> LiveProgress:
         self._live.__enter__()

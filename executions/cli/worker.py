@@ -10,6 +10,7 @@ from types import FrameType
 
 from executions.cli.frame import Subcommand
 from executions.cli.reading import positive, seconds
+from executions.cli.serve import refuse_stale_database
 from executions.executor import Executor
 
 DRAIN = 30.0
@@ -25,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    refuse_stale_database()
     executor = Executor(concurrency=options.concurrency)
     _stop_on_signals(executor, options.drain)
     _say(f"worker {executor.id}: up to {executor.concurrency} executions at once; Ctrl-C stops it")

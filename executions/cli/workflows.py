@@ -9,6 +9,7 @@ from typing import Any
 from executions.cli.frame import Subcommand, unknown
 from executions.cli.printing import json_option, print_fields, print_json, print_table
 from executions.cli.reading import json_file
+from executions.cli.serve import refuse_stale_database
 from workflows import library
 from workflows.errors import InvalidDefinition, Problem
 from workflows.models import Workflow
@@ -35,6 +36,7 @@ WITH_ONE = (
 
 
 def run(options: Namespace) -> int:
+    refuse_stale_database()
     match options.action:
         case "show":
             return _show(options)

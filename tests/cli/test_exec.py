@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.migrations.executor import MigrationExecutor
 
 from executions.models import Command, Execution
 from tests.cli.conftest import Run, Running
@@ -22,6 +29,8 @@ SLEEPER: dict[str, Any] = {
         {"id": "sleep", "type": "procedure", "procedureName": "custom.delay", "config": {"seconds": 60}},
     ],
 }
+
+HIDDEN_CURSOR = "\x1b[?25l"
 
 
 def test_a_workflow_is_run_and_its_outputs_are_printed(c4c: Run) -> None:
@@ -57,6 +66,21 @@ def test_the_input_comes_from_the_command_line_a_file_or_standard_input(c4c: Run
 
 def test_a_workflow_is_also_known_by_its_name(c4c: Run) -> None:
     assert c4c("exec", "Simple Math Workflow").returncode == 0
+
+
+def test_in_a_terminal_the_nodes_are_redrawn_in_place(environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "manage.py", "c4c", "exec", "--workflow", "error-demo"]
+    with subprocess.Popen(
+        words, stdout=theirs, stderr=theirs, env=environment | {"TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        told = _all_of(ours)
+    assert process.returncode == 1
+    assert HIDDEN_CURSOR in told
+    told = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
+    assert re.search(r"✓ start +\d+ ms, then will-fail", told)
+    assert re.search(r"✗ will-fail +.*Division by zero", told)
 
 
 def test_a_failed_execution_ends_with_1_and_says_where_it_failed(c4c: Run) -> None:
@@ -141,6 +165,14 @@ def test_every_mistake_is_one_clear_line_and_ends_with_2(typed: Run, words: list
     assert not Execution.objects.exists()
 
 
+def test_a_database_without_tables_is_told_in_one_line(typed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: [("one", False), ("two", False)])
+    for words in (["exec", "--workflow", "error-demo"], ["worker"], ["workflows"], ["executions"]):
+        done = typed(*words)
+        assert done.returncode == 1
+        assert done.stderr == "c4c: the database lacks 2 migrations: run manage.py migrate first\n"
+
+
 def test_a_procedure_is_run_once_without_an_execution(typed: Run) -> None:
     done = typed("exec", "math.add", "--input", '{"a": 2, "b": 3}', "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"result": 5})
@@ -164,3 +196,13 @@ def test_a_procedures_invalid_input_is_told_by_field_and_ends_with_2(typed: Run)
     assert done.returncode == 2
     assert "/a" in done.stderr
     assert "/b" in done.stderr
+
+
+def _all_of(terminal: int) -> str:
+    """What was written to a terminal until its other end was closed."""
+    told = b""
+    with contextlib.suppress(OSError):  # how Linux tells of the close
+        while read := os.read(terminal, 65536):
+            told += read
+    os.close(terminal)
+    return told.decode()
