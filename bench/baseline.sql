@@ -1,0 +1,1 @@
+INSERT INTO baseline (value) VALUES ('one durable commit');

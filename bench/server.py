@@ -1,0 +1,59 @@
+"""The PostgreSQL that is measured on, and fresh databases there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+
+from c4c_site.postgres import places
+from c4c_site.postgres.server import PORT, SUPERUSER, at
+
+DATABASES = ("c4c_bench", "dbos_bench")
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    base: str
+    pgbench: str
+    version: str
+    settings: str
+
+    def url(self, database: str) -> str:
+        parts = urlsplit(self.base)
+        return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+@contextmanager
+def running() -> Iterator[Place]:
+    """The server that ``DATABASE_URL`` names, else an embedded one in a folder that goes with the run."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield _prepared(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="c4c-bench-") as folder:
+        server = at(Path(folder))
+        try:
+            socket = quote(server.ensure(), safe="")
+            yield _prepared(f"postgresql://{SUPERUSER}@{socket}:{PORT}/postgres")
+        finally:
+            server.leave()
+
+
+def _prepared(base: str) -> Place:
+    with psycopg.connect(base, autocommit=True) as connection:
+        for name in DATABASES:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')  # type: ignore[call-overload]
+            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        version = connection.execute("SHOW server_version").fetchone()
+        settings = [(name, connection.execute(f"SHOW {name}").fetchone()) for name in DURABLE]
+    told = ", ".join(f"{name} {row[0]}" for name, row in settings if row)
+    pgbench = str(places.programs(None) / "pgbench")
+    return Place(base, pgbench, version[0].split()[0] if version else "?", told)
