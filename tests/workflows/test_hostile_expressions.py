@@ -47,6 +47,8 @@ HOSTILE = [
     "input.list.map(x, input.text + input.text)",
     "input.list.map(x, input.text.replace('a', 'bb'))",
     "input.list.map(x, input.text.split(''))",
+    "input.list.filter(x, input.text < input.twin)",
+    "input.list.filter(x, input.text == input.twin)",
     "input.list.map(x, input.text.matches('(a{1,40}){1,5}b'))",
     "input.list.map(x, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaa'.matches('(a+)+b'))",
     r"input.list.map(x, 'ééééééééééééééé'.matches('\\w{1,100}9'))",

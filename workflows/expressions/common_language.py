@@ -154,6 +154,8 @@ def _within(work: Work, left: Any, right: Any) -> bool:
 
 def _ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[[Work, Any, Any], bool]:
     def ordered(work: Work, left: Any, right: Any) -> bool:
+        if isinstance(left, str) and isinstance(right, str):
+            work.compare(left, right)
         if (_is_number(left) and _is_number(right)) or (
             type(left) is type(right) and isinstance(left, str | bool | datetime | timedelta)
         ):

@@ -11,6 +11,8 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def equal(work: Work, left: Any, right: Any) -> bool:
+    if type(left) is str and type(right) is str:
+        work.compare(left, right)
     if type(left) in _SCALARS or type(right) in _SCALARS:
         return same(left, right)
     pending = [(left, right)]

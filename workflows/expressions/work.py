@@ -18,7 +18,7 @@ TEXT = 1 << 20
 VALUES = 200_000
 """Values within what an expression, or a template's expressions together, may result in."""
 RESULT_TEXT = 4 << 20
-MATCHING = 0.05
+MATCHING = 0.1
 """Seconds of this thread's own time in regular expressions."""
 
 
@@ -43,6 +43,10 @@ class Work:
         if len(built) > TEXT:
             raise OutOfBounds(f"the expression builds a text of more than {TEXT} characters")
         return built
+
+    def compare(self, left: str, right: str) -> None:
+        """Two texts are about to be compared."""
+        self.charge(min(len(left), len(right)) // 256)
 
     def matches(self, text: str, pattern: str) -> bool:
         self.charge(20)
