@@ -12,6 +12,8 @@
 | `CSRF_TRUSTED_ORIGINS` | none | origins of a proxy in front |
 | `C4C_CORS_ORIGINS` | none | origins of pages elsewhere that may call the API |
 | `C4C_SECURE` | off | behind HTTPS: secure cookies, HSTS |
+| `EMAIL_URL` | smtp://localhost:25 | the server that sends mail, as `smtp+tls://user:password@host:587` |
+| `C4C_NOTIFICATION_EMAILS` | none | who gets what `custom.sendNotification` sends by mail |
 | `LOG_LEVEL` | INFO | |
 """
 
@@ -103,6 +105,9 @@ if _pool_size and _database["ENGINE"] in ("c4c_site.postgres", "django.db.backen
     _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+globals().update(env.email("EMAIL_URL", default="smtp://localhost:25"))
+C4C_NOTIFICATION_EMAILS = env.list("C4C_NOTIFICATION_EMAILS", default=[])
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -6,16 +6,23 @@ import warnings
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import PydanticJsonSchemaWarning
+from pydantic.json_schema import GenerateJsonSchema, PydanticJsonSchemaWarning
 
 Schema = dict[str, Any]
+
+
+class Untitled(GenerateJsonSchema):
+    """Without titles that say a field's name once more, in odd capitals."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 def schema_of(adapter: TypeAdapter[Any], mode: Literal["validation", "serialization"]) -> Schema:
     """By the names on the wire. The default of a secret field is left out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # a default that is no JSON is left out
-        schema = adapter.json_schema(by_alias=True, mode=mode)
+        schema = adapter.json_schema(by_alias=True, mode=mode, schema_generator=Untitled)
     fields = properties(schema)
     for name in secrets_of(schema):
         fields[name].pop("default", None)

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from c4c_site.demo.procedures.family import demo, now
+from c4c_site.demo.procedures.family import Wire, demo, now
 
 Tier = Literal["basic", "premium", "enterprise"]
 TIERS: tuple[Tier, ...] = ("basic", "premium", "enterprise")
 
 
-class Wire(BaseModel):
-    """Fields in Python's spelling here, in the wire's there."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-
 class User(Wire):
-    user_id: str = Field(alias="userId")
-    is_premium: bool = Field(alias="isPremium")
+    user_id: str
+    is_premium: bool
     tier: Tier
-    fetched_at: str = Field(alias="fetchedAt")
+    fetched_at: str
 
 
 class Processed(Wire):
     status: Literal["processed"] = "processed"
     mode: Tier
-    processed_at: str = Field(alias="processedAt")
+    processed_at: str
 
 
 class Saved(Wire):
     stored: bool = True
-    stored_at: str = Field(alias="storedAt")
+    stored_at: str
 
 
 @demo("data.fetch", "Fetches user metadata for demos.", "data")
 def fetch(user_id: Annotated[str, Field(alias="userId")]) -> User:
-    """The tier follows from the id's characters, so that the same id always has the same."""
-    tier = TIERS[sum(map(ord, user_id)) % len(TIERS)]
+    """The tier follows from the id's UTF-16 code units, so that an id has the same one everywhere."""
+    units = array("H", user_id.encode("utf-16-le"))
+    tier = TIERS[sum(units) % len(TIERS)]
     return User(user_id=user_id, is_premium=tier != "basic", tier=tier, fetched_at=now())
 
 
