@@ -8,6 +8,7 @@ import orjson
 
 from executions.models import Execution, NodeRun
 from executions.states import ExecutionStatus, NodeStatus
+from procedures import registry
 
 LARGEST_VALUE = 16 * 1024
 """Bytes of JSON in one attribute; what is larger is read from the execution itself."""
@@ -66,11 +67,12 @@ def node_attributes(
 
 
 def procedure_attributes(run: NodeRun, status: str) -> dict[str, Any]:
-    attributes = _json("procedure.input", run.input) if run.input is not None else {}
+    taken, made = _fields(run.procedure)
+    attributes = _json("procedure.input", _ordered(run.input, taken)) if run.input is not None else {}
     if status == NodeStatus.COMPLETED:
-        attributes |= _json("procedure.output", run.output)
-        keys = run.output if isinstance(run.output, dict) else ()
-        attributes["procedure.output_keys"] = ",".join(keys)
+        output = _ordered(run.output, made)
+        attributes |= _json("procedure.output", output)
+        attributes["procedure.output_keys"] = ",".join(output if isinstance(output, dict) else ())
     return attributes
 
 
@@ -93,6 +95,22 @@ def _totals(execution: Execution, executed: int) -> dict[str, Any]:
     if execution.error:
         attributes["workflow.error"] = str(execution.error.get("message") or "")
     return attributes
+
+
+def _fields(procedure: str) -> tuple[list[str], list[str]]:
+    """What the procedure takes and what it answers, as declared; nothing where it is not declared here."""
+    if procedure not in registry:
+        return [], []
+    contract = registry.get(procedure).contract
+    return list(contract.fields), list(contract.output_schema.get("properties", ()))
+
+
+def _ordered(value: Any, names: list[str]) -> Any:
+    """As the procedure declares its fields: PostgreSQL's JSON keeps no order."""
+    if not isinstance(value, dict):
+        return value
+    known = {name: value[name] for name in names if name in value}
+    return known | {name: item for name, item in value.items() if name not in known}
 
 
 def _json(name: str, value: object) -> dict[str, Any]:

@@ -157,6 +157,14 @@ def test_a_large_output_is_left_to_the_execution() -> None:
     assert told["procedure.output_keys"] == "text"
 
 
+def test_fields_are_told_in_the_order_in_which_the_procedure_declares_them() -> None:
+    output = {"tier": "basic", "userId": "u", "fetchedAt": "now", "isPremium": False, "extra": 1}
+    run = a_run(0, procedure="data.fetch", input={"a": 1, "userId": "u"}, output=output)
+    told = spans(an_execution(), [run])[0]["attributes"]
+    assert told["procedure.output_keys"] == "userId,isPremium,tier,fetchedAt,extra"
+    assert told["procedure.input"] == '{"userId":"u","a":1}'
+
+
 def test_the_callers_span_is_the_roots_parent() -> None:
     (root,) = spans(an_execution(parent_span_id="00f067aa0ba902b7"), [])
     assert root["parentSpanId"] == "00f067aa0ba902b7"
