@@ -19,6 +19,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ
 
@@ -98,6 +99,8 @@ _database: dict[str, Any] = (
     if env("DATABASE_URL", default="")
     else {"ENGINE": "c4c_site.postgres", "NAME": "c4c", "USER": "postgres", "DATA_DIR": DATA_DIR}
 )
+# A socket's folder comes percent-encoded, as libpq has it in a URL.
+_database["HOST"] = unquote(_database.get("HOST", ""))
 # A request holds its connection from its first query to its end; who waits or streams gives it back before.
 _pool_size = env.int("C4C_POOL_SIZE", default=20)
 if _pool_size and _database["ENGINE"] in ("c4c_site.postgres", "django.db.backends.postgresql"):
