@@ -257,7 +257,10 @@ def _current_start(run: NodeRun) -> datetime | None:
     """When the current attempt started; None where it waits for its turn, or was given up before it came."""
     start = run.attempt_at or run.started_at
     past = run.attempts[-1:]
-    begun = not past or start is None or start > datetime.fromisoformat(past[0]["startTime"])
+    if start is None or not past:
+        return start
+    # Past attempts are remembered to the millisecond.
+    begun = milliseconds(start) > milliseconds(datetime.fromisoformat(past[0]["startTime"]))
     return start if begun else None
 
 

@@ -53,7 +53,7 @@ def test_each_attempt_has_a_span_of_its_own() -> None:
 def test_an_attempt_that_was_given_up_before_its_turn_has_no_span() -> None:
     past: dict[str, Any] = {"attempt": 1, "outcome": "retrying", "startTime": at(0).isoformat()}
     past |= {"endTime": at(3).isoformat(), "error": {"name": "ValueError", "message": "not yet"}}
-    run = a_run(0, attempt=2, attempts=[past], started_at=at(0), attempt_at=at(0), status="cancelled")
+    run = a_run(0, attempt=2, attempts=[past], started_at=at(0.7), attempt_at=at(0.7), status="cancelled")
     assert [span["duration"] for span in spans(an_execution(), [run])] == [3, 100]
 
 
