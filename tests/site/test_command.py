@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from django.core.management import execute_from_command_line
+from django.db import connection, connections
 
 from c4c_site.cli import nearest_project
-from tests.site.servers import DEADLINE, PROJECT
+from executions.cli.frame import Subcommand
+from executions.management.commands.c4c import Command
+from tests.site.servers import DEADLINE, PROJECT, folder
 
 
 def c4c(*words: str, folder: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -102,3 +106,32 @@ def test_db_says_when_there_is_no_embedded_database() -> None:
 
     assert done.returncode == 1
     assert done.stderr == "c4c: DATABASE_URL names the database, so there is no embedded one here\n"
+
+
+def test_the_first_command_of_all_finds_a_database_that_is_ready() -> None:
+    with folder() as home:
+        done = c4c("workflows", C4C_DATA_DIR=str(home), DATABASE_URL="")
+
+    assert done.returncode == 0, done.stderr
+    assert "simple-math-workflow" in done.stdout
+
+
+def test_tables_that_are_missing_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], db: None
+) -> None:
+    """As in a project of one's own, before its first migrate."""
+
+    def run(options: Namespace) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM c4c_not_there")
+        return 0
+
+    look = Subcommand("look", "", lambda parser: None, run)
+    monkeypatch.setattr(Command, "subcommands", (look,))
+    monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's own transaction
+
+    with pytest.raises(SystemExit) as exit_:
+        Command().run_from_argv(["manage.py", "c4c", "look"])
+
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "c4c: the database lacks tables: run manage.py migrate first\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError, handle_default_options
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 
 from executions.cli.frame import Parser, Subcommand, unknown
 from executions.cli.registry import SUBCOMMANDS
@@ -31,6 +31,10 @@ class Command(BaseCommand):
             self._quit(str(error), error.returncode)
         except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
             self._quit(f"the database does not answer: {str(error).strip().splitlines()[0]}", 1)
+        except (ProgrammingError, psycopg.ProgrammingError) as error:
+            if not _is_unmigrated(error):
+                raise
+            self._quit("the database lacks tables: run manage.py migrate first", 1)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         finally:
@@ -75,3 +79,8 @@ class Command(BaseCommand):
             if subcommand.name == name:
                 return subcommand
         raise unknown("command", name, (subcommand.name for subcommand in self.subcommands))
+
+
+def _is_unmigrated(error: Exception) -> bool:
+    missing = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+    return isinstance(error, missing) or isinstance(error.__cause__, missing)
