@@ -17,6 +17,9 @@ from procedures.inputs import Input
 from procedures.outputs import Output
 from procedures.schemas import is_object, properties
 from procedures.signatures import Signature, read
+from procedures.storable import unstorable
+
+__all__ = ["Contract", "unstorable"]
 
 
 class Contract:
