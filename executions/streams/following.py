@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+import weakref
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import aclosing, suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -24,7 +25,7 @@ from executions.streams.tail import Tail
 Payload = dict[str, Any]
 
 
-def follow(execution: Execution | str | None = None, after: int = 0) -> Iterator[Payload]:
+def follow(execution: Execution | str | None = None, after: int = 0) -> Generator[Payload]:
     """The payloads of one execution's log above ``after``, as they come; ends after the terminal event.
 
     Without ``execution``: those of all executions, from this call on, without end; each execution's in
@@ -33,18 +34,19 @@ def follow(execution: Execution | str | None = None, after: int = 0) -> Iterator
     if execution is None:
         tail = Tail()
         tail.start()
-        return _all(tail, _Ear())
+        return _closing(_Ear(), lambda ear: _all(tail, ear))
     execution_id = _id(execution)
     if execution_id not in log.heads([execution_id]):
         raise ExecutionNotFound(execution_id)
-    return _one(execution_id, after, _Ear(execution_id))
+    return _closing(_Ear(execution_id), lambda ear: _one(execution_id, after, ear))
 
 
-async def afollow(execution: Execution | str | None = None, after: int = 0) -> AsyncIterator[Payload]:
+async def afollow(execution: Execution | str | None = None, after: int = 0) -> AsyncGenerator[Payload]:
     """``follow`` for a coroutine; "from this call on" is from the first step of the iteration."""
     source = _aall() if execution is None else _aone(_id(execution), after)
-    async for payload in source:
-        yield payload
+    async with aclosing(source):
+        async for payload in source:
+            yield payload
 
 
 class _Ear:
@@ -63,7 +65,14 @@ class _Ear:
         return self._pending.take()
 
 
-def _one(execution_id: str, after: int, ear: _Ear) -> Iterator[Payload]:
+def _closing(ear: _Ear, iterate: Callable[[_Ear], Generator[Payload]]) -> Generator[Payload]:
+    """The ear is closed when the iteration ends, and also when nobody ever begins it."""
+    following = iterate(ear)
+    weakref.finalize(following, ear.close)
+    return following
+
+
+def _one(execution_id: str, after: int, ear: _Ear) -> Generator[Payload]:
     try:
         while True:
             for entry in _pages(execution_id, after):
@@ -82,7 +91,7 @@ def _pages(execution_id: str, after: int) -> Iterator[Entry]:
         after = found[-1].seq
 
 
-def _all(tail: Tail, ear: _Ear) -> Iterator[Payload]:
+def _all(tail: Tail, ear: _Ear) -> Generator[Payload]:
     try:
         while True:
             for _, entry in tail.read(ear.wait()):
@@ -91,7 +100,7 @@ def _all(tail: Tail, ear: _Ear) -> Iterator[Payload]:
         ear.close()
 
 
-async def _aone(execution_id: str, after: int) -> AsyncIterator[Payload]:
+async def _aone(execution_id: str, after: int) -> AsyncGenerator[Payload]:
     bell = asyncio.Event()
     with hub.current().watching(execution_id, bell, frames=False):
         if execution_id not in await readers.run(Urgency.LOG, log.heads, [execution_id]):
@@ -107,7 +116,7 @@ async def _aone(execution_id: str, after: int) -> AsyncIterator[Payload]:
             bell.clear()
 
 
-async def _aall() -> AsyncIterator[Payload]:
+async def _aall() -> AsyncGenerator[Payload]:
     tail, bell, loop = Tail(), asyncio.Event(), asyncio.get_running_loop()
     pending = Pending(partial(_ring, loop, bell))
     unsubscribe = notifications.on_changed(pending.add)

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django_eventstream.utils import get_channelmanager
 
 from executions.conf import conf
+from executions.permissions import may
 from executions.streams.readers import Urgency, readers
 
 LIST_CHANNEL = "executions"
@@ -19,9 +20,8 @@ _answers: dict[Hashable, tuple[float, bool]] = {}
 
 
 def may_read(user: Any, channel: str) -> bool:
-    """As django-eventstream's channel manager says. Needs a thread, not the loop."""
-    allowed: bool = get_channelmanager().can_read_channel(user, channel)
-    return allowed
+    """Who may view executions, unless a project's own channel manager says no. For threads, not the loop."""
+    return may(user, "view") and bool(get_channelmanager().can_read_channel(user, channel))
 
 
 async def still(user: Any, channel: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from executions.streams.connection import open_connections
 
-GRACE = 1.5
+GRACE = 0.5
 """Seconds in which streams end before the server's own handler takes over."""
 TICK = 0.02
 

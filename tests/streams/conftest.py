@@ -21,8 +21,8 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         call_command("flush", interactive=False, verbosity=0)
 
 
-@pytest.fixture(scope="module")
-def server(database: None) -> Iterator[Server]:
+@pytest.fixture(scope="package")
+def server(django_db_setup: None) -> Iterator[Server]:
     """One that beats and sweeps often, so that tests need not wait long."""
     running = Server(STREAM_HEARTBEAT_SECONDS=0.5, STREAM_SWEEP_SECONDS=0.3, RESULT_BYTES=100_000)
     yield running

@@ -99,6 +99,7 @@ class Server:
             "STREAMS_DATABASE": connection.settings_dict["NAME"],
             "STREAMS_C4C": json.dumps(c4c),
             "PYTHONFAULTHANDLER": "1",
+            "LOG_LEVEL": "INFO",
         }
         command = [
             sys.executable,
@@ -122,10 +123,10 @@ class Server:
         return self.log_path.read_text()
 
     @contextmanager
-    def stream(self, path: str, *, timeout: float = READ_SECONDS, **headers: str) -> Iterator[Reader]:
+    def stream(self, path: str, **headers: str) -> Iterator[Reader]:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         with (
-            httpx.Client(timeout=timeout) as client,
+            httpx.Client(timeout=READ_SECONDS) as client,
             client.stream("GET", self.url + path, headers=sent) as response,
         ):
             yield Reader(response)

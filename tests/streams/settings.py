@@ -4,13 +4,10 @@ import json
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES, LOGGING, MIDDLEWARE
+from tests.settings import DATABASES, MIDDLEWARE
 
 ROOT_URLCONF = "tests.streams.urls"
 DATABASES["default"]["NAME"] = os.environ["STREAMS_DATABASE"]
 MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware", *MIDDLEWARE]
 C4C = {"HOST": "127.0.0.1", **json.loads(os.environ["STREAMS_C4C"])}
 DEBUG = True
-EVENTSTREAM_CHANNELMANAGER_CLASS = "executions.streams.stock.ChannelManager"
-EVENTSTREAM_STORAGE_CLASS = "executions.streams.stock.LogStorage"
-LOGGING["loggers"]["c4c"]["level"] = "INFO"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_following_all_loses_and_doubles_nothing_while_many_write() -> None:
         story.loud = True
         story.finish()
 
-    threads = [meanwhile(lambda story=story: write(story)) for story in stories]
+    threads = [meanwhile(partial(write, story)) for story in stories]
     received: dict[str, list[int]] = {story.id: [] for story in stories}
     for payload in islice(following, 6 * 41):
         received[payload["executionId"]].append(payload["seq"])
@@ -117,11 +118,11 @@ def test_coroutines_follow_too() -> None:
     assert every == [2, 3, 4]
 
 
-async def collect(source: AsyncIterator[dict[str, Any]], count: int) -> list[int]:
+async def collect(source: AsyncGenerator[dict[str, Any]], count: int) -> list[int]:
     found = []
     async for payload in source:
         found.append(payload["seq"])
         if len(found) == count:
             break
-    await source.aclose()  # type: ignore[attr-defined]
+    await source.aclose()
     return found

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,12 +30,12 @@ class Heard:
     def __call__(self, ids: Ids) -> None:
         self._told.put(ids)
 
-    def next(self) -> Ids:
+    def next(self) -> Any:
         return self._told.get(timeout=SECONDS)
 
-    def until(self, wanted: frozenset[str]) -> list[Ids]:
+    def until(self, wanted: frozenset[str]) -> list[Any]:
         """All that was told until each of ``wanted`` was named."""
-        found: list[Ids] = []
+        found: list[Any] = []
         while not wanted <= {id_ for ids in found if ids for id_ in ids}:
             found.append(self.next())
         return found

@@ -8,12 +8,12 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import override_settings
 
 from executions.models import Execution
 from executions.states import ExecutionStatus
 from executions.streams import hub, wait_terminal
+from tests.streams.watchman import HANDFUL, OWN, Watchman, in_thread
 from tests.streams.writer import Story
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -30,11 +30,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
 
 
 async def elsewhere(job: Callable[[], object]) -> None:
-    def do() -> None:
-        job()
-        connections.close_all()
-
-    await asyncio.to_thread(do)
+    await asyncio.to_thread(in_thread, job)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +106,20 @@ def test_one_waiter_too_many_is_told_at_once() -> None:
         return second or not await first
 
     assert run(scenario) is False
+
+
+def test_300_waiting_callers_need_a_handful_of_connections() -> None:
+    stories, watchman = [Story() for _ in range(300)], Watchman()
+
+    async def scenario() -> list[bool]:
+        waiting = [asyncio.create_task(wait_terminal(story.id, 30)) for story in stories]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(in_thread, *(story.finish for story in stories))
+        answers = await asyncio.gather(*waiting)
+        await hub.current().stop()
+        return answers
+
+    with watchman.watching():
+        answers = asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert answers == [True] * 300
+    assert watchman.most <= HANDFUL + OWN
