@@ -121,6 +121,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+# django-eventstream's own views, where somebody adds them, read our log by our rules.
+EVENTSTREAM_CHANNELMANAGER_CLASS = "executions.streams.stock.ChannelManager"
+EVENTSTREAM_STORAGE_CLASS = "executions.streams.stock.LogStorage"
 SECURE_REFERRER_POLICY = "same-origin"
 
 _secure = env.bool("C4C_SECURE", default=False)
