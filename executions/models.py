@@ -92,7 +92,6 @@ class Execution(models.Model):
                 condition=Q(leased_by=None, available_at__isnull=False),
             ),
             models.Index("leased_by", name="c4c_execution_leased", condition=Q(leased_by__isnull=False)),
-            models.Index("deadline_at", name="c4c_execution_deadline", condition=Q(deadline_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
