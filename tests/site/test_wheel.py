@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -123,17 +123,30 @@ def project() -> Iterator[Path]:
         yield place
 
 
-def test_an_empty_project_runs_on_the_wheel(installed: Path, project: Path) -> None:
-    def manage(*words: str) -> str:
-        done = subprocess.run(
+Manage = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(installed: Path, project: Path) -> Manage:
+    path = os.pathsep.join([str(project), str(installed)])
+
+    def manage(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-P", "manage.py", *words],
             cwd=project,
-            env={**_plain_environment(), "PYTHONPATH": os.pathsep.join([str(project), str(installed)])},
+            env={**_plain_environment(), "PYTHONPATH": path},
             capture_output=True,
             text=True,
             timeout=DEADLINE,
             check=False,
         )
+
+    return manage
+
+
+def test_an_empty_project_runs_on_the_wheel(run: Manage, installed: Path) -> None:
+    def manage(*words: str) -> str:
+        done = run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -144,6 +157,17 @@ def test_an_empty_project_runs_on_the_wheel(installed: Path, project: Path) -> N
 
     assert told == [f"{installed}/executions/__init__.py", "200 True", "shop", "True True"]
     assert "shop.double" in manage("c4c", "procedures")
+
+
+@pytest.mark.parametrize("shadow", ["workflows/__init__.py", "procedures.py"])
+def test_a_module_of_the_project_that_hides_ours_is_named(run: Manage, project: Path, shadow: str) -> None:
+    (project / shadow).parent.mkdir(exist_ok=True)
+    (project / shadow).write_text("")
+
+    done = run("check")
+
+    assert done.returncode == 1
+    assert str(project / shadow) in done.stderr.splitlines()[-1]
 
 
 def _plain_environment() -> dict[str, str]:
