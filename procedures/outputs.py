@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -14,7 +14,7 @@ from procedures.errors import InvalidOutput, Problem
 from procedures.pointers import problem_at
 from procedures.refusals import problems_of
 from procedures.schemas import schema_of, secrets_of
-from procedures.storable import Path, encoded, is_suspect, not_finite, parts, some, unstorable
+from procedures.storable import DEEPEST, encoded, is_suspect, not_finite, parts, some, unstorable, walk
 
 
 class Output:
@@ -77,19 +77,14 @@ def _plain(value: Any) -> Any:
     return to_jsonable_python(value, inf_nan_mode="constants")
 
 
-def _unserialisable(value: Any, path: Path = (), within: tuple[int, ...] = ()) -> Iterator[Problem]:
-    """The innermost places that cannot be made JSON."""
-    try:
-        _plain(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        within = (*within, id(value))
-        deeper = [
-            problem
-            for key, part in _parts(value)
-            if id(part) not in within
-            for problem in _unserialisable(part, (*path, key), within)
-        ]
-        yield from deeper or [problem_at(path, _why(value, error))]
+def _unserialisable(value: Any) -> Iterator[Problem]:
+    """The places that are not JSON and cannot be made so; one pass, however large the value."""
+    for path, item in walk(value, _parts):
+        if len(path) > DEEPEST:
+            yield problem_at(path[:3], "it contains itself, or is nested too deeply")
+            return
+        if wrong := _why_not(item):
+            yield problem_at(path, wrong)
 
 
 def _parts(value: Any) -> Iterable[tuple[object, Any]]:
@@ -101,15 +96,24 @@ def _parts(value: Any) -> Iterable[tuple[object, Any]]:
     return parts(value)
 
 
-def _why(value: Any, error: Exception) -> str:
-    kind = type(value)
-    if inspect.iscoroutine(value):
-        value.close()
-    if hasattr(value, "__await__"):
+def _why_not(item: Any) -> str:
+    """Why a value without parts is not JSON; empty: it is, or has parts."""
+    if item is None or isinstance(item, str | int | float) or _parts(item):
+        return ""
+    try:
+        _plain(item)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _said(item, error)
+    return ""
+
+
+def _said(item: Any, error: Exception) -> str:
+    kind = type(item)
+    if inspect.iscoroutine(item):
+        item.close()
+    if hasattr(item, "__await__"):
         return f"a {kind.__name__} is not JSON; was an await forgotten?"
-    if isinstance(value, bytes | bytearray):
+    if isinstance(item, bytes | bytearray):
         return "bytes that are not UTF-8 text are not JSON"
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
-        return "it contains itself, or is nested too deeply"
     reason = "" if str(error).startswith("Unable to serialize unknown type") else f" ({error})"
     return f"a value of type {kind.__module__}.{kind.__qualname__} is not JSON{reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,7 @@ from procedures.errors import Problem
 from procedures.pointers import problem_at
 
 Path = tuple[object, ...]
+Place = tuple[Path, Any]
 SMALLEST, GREATEST = -(2**63), 2**64 - 1
 DEEPEST = 250
 MOST_PROBLEMS = 100
@@ -35,7 +36,7 @@ def some(problems: Iterable[Problem]) -> list[Problem]:
 
 def unstorable(value: Any) -> Iterator[Problem]:
     """All that JSON or the database cannot hold, in the order of the places in ``value`` (plain data)."""
-    for path, item in _walk(value):
+    for path, item in walk(value):
         if len(path) > DEEPEST:
             yield problem_at(path[:3], f"nested deeper than {DEEPEST} levels")
             return
@@ -46,8 +47,8 @@ def unstorable(value: Any) -> Iterator[Problem]:
 
 
 def not_finite(value: Any) -> Iterator[Problem]:
-    """Every NaN and infinity."""
-    for path, item in _walk(value):
+    """Every NaN and infinity of a value that is not nested without end."""
+    for path, item in walk(value):
         if isinstance(item, float) and (wrong := _wrong(item)):
             yield problem_at(path, wrong)
 
@@ -57,15 +58,16 @@ def parts(value: Any) -> Iterable[tuple[object, Any]]:
     if isinstance(value, Mapping):
         return value.items()
     single = isinstance(value, str | bytes | bytearray) or not isinstance(value, Collection)
-    return () if single else enumerate(value)
+    return () if single else list(enumerate(value))
 
 
-def _walk(value: Any) -> Iterator[tuple[Path, Any]]:
-    pending: list[tuple[Path, Any]] = [((), value)]
+def walk(value: Any, parts_of: Callable[[Any], Iterable[tuple[object, Any]]] = parts) -> Iterator[Place]:
+    """Everything in a value with its path, in order, depth first; without end where it contains itself."""
+    pending: list[Place] = [((), value)]
     while pending:
         path, item = pending.pop()
         yield path, item
-        pending += [((*path, key), part) for key, part in reversed(list(parts(item)))]
+        pending += [((*path, key), part) for key, part in reversed(list(parts_of(item)))]
 
 
 def _wrong_key(key: object) -> str:
