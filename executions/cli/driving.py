@@ -48,7 +48,9 @@ def _follow(execution_id: str, shown: Progress, news: News, cancel: Callable[[st
         if page["hasMore"] or _wait(news) != INTERRUPT:
             continue
         if interrupted:
-            raise CommandError(f"left {execution_id} as it stands; c4c executions show {execution_id}", 3)
+            raise CommandError(
+                f"left {execution_id} as it stands; c4c executions show {execution_id}", returncode=3
+            )
         interrupted = True
         _try_to(cancel, execution_id)
 

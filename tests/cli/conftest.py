@@ -16,7 +16,6 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from executions import notifications
 from executions.management.commands.c4c import Command
 from workflows import library
 
@@ -24,13 +23,6 @@ LIMIT = 60.0
 """Seconds after which a process that should have ended has failed."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(autouse=True)
-def quiet_afterwards() -> Iterator[None]:
-    """No connection outlives a test: the database could not be dropped."""
-    yield
-    notifications.close()
 
 
 @pytest.fixture

@@ -110,6 +110,25 @@ def test_ctrl_c_cancels_and_ends_with_3(starting: Callable[..., Running]) -> Non
     assert "command line" in Command.objects.get().actor
 
 
+def test_a_second_ctrl_c_leaves_an_execution_that_will_not_stop(starting: Callable[..., Running]) -> None:
+    hang = {
+        "id": "sleep",
+        "type": "procedure",
+        "procedureName": "scripted.hang",
+        "config": {"stubborn": True},
+    }
+    library.publish({**SLEEPER, "nodes": [hang]})
+    running = starting("exec", "--workflow", "sleeper")
+    running.until("started    sleep")
+    running.interrupt()
+    running.until("cancelling")
+    running.interrupt()
+    assert running.ends() == 3, running.told
+    execution = Execution.objects.get()
+    assert f"left {execution.id} as it stands" in running.told
+    assert execution.status in {"cancelling", "cancelled"}  # as far as the executor came in stopping
+
+
 def test_an_execution_cancelled_by_somebody_else_ends_with_3(
     c4c: Run, starting: Callable[..., Running]
 ) -> None:
