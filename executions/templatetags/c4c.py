@@ -120,5 +120,11 @@ def pretty(value: Any) -> str:
     return text if len(text) <= LONGEST_JSON else text[:LONGEST_JSON] + "\n…"
 
 
+@register.filter
+def told(value: Any) -> str:
+    """A value as a person reads it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,7 +17,7 @@ from executions.ui.graph import graph
 from executions.ui.log import log
 from executions.ui.outline import Outline
 from executions.ui.page import page, say, show
-from executions.ui.steps import last_run, steps, tries
+from executions.ui.steps import PAGE, last_run, steps, tries
 from executions.ui.timeline import timeline
 
 VIEWS = {"graph": "Graph", "timeline": "Timeline", "trace": "Trace", "events": "Events"}
@@ -79,18 +79,26 @@ def _view(request: HttpRequest, execution: Execution, outline: Outline, view: st
         found = log(execution, _number(request, "before", 0) or None)
         older = address.with_("before", str(found.before)) if found.before else ""
         return {**tabs, "log": found, "older": older}
-    page_of_steps = steps(execution, _number(request, "after", -1), request.GET.get("step", ""))
-    further = page_of_steps.after
+    status = request.GET.get("step", "")
+    first = _number(request, "from", 0 if status else _newest(execution, outline))
+    shown = steps(execution, first, status)
     return {
         **tabs,
         "graph": graph(execution, outline, asked="draw" in request.GET),
         "draw": address.with_("draw", "1"),
-        "steps": page_of_steps.runs,
-        "further": "" if further is None else address.with_("after", str(further)),
+        "steps": shown.runs,
+        "earlier": address.with_("from", str(max(0, first - PAGE))) if first else "",
+        "further": "" if shown.following is None else address.with_("from", str(shown.following)),
         "counts": [(status, count, address.with_("step", status)) for status, count in outline.by_status],
-        "step": request.GET.get("step", ""),
+        "step": status,
         "all_steps": address.with_("step", ""),
     }
+
+
+def _newest(execution: Execution, outline: Outline) -> int:
+    """Where the steps begin unasked: at the start, but of a long execution in flight with the newest."""
+    over = ExecutionStatus(execution.status).is_terminal
+    return 0 if over else max(0, len(outline.runs) - PAGE)
 
 
 class _Address:

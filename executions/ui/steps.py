@@ -16,17 +16,17 @@ PAGE = 100
 @dataclass(frozen=True, slots=True)
 class Steps:
     runs: list[NodeRun]
-    after: int | None
+    following: int | None
     """Where the next page starts; None at the end."""
 
 
-def steps(execution: Execution, after: int = -1, status: str = "") -> Steps:
+def steps(execution: Execution, first: int = 0, status: str = "") -> Steps:
     """In the order in which they were reached, without inputs and outputs."""
-    found = _light(execution).filter(index__gt=after).order_by("index")
+    found = _light(execution).filter(index__gte=first).order_by("index")
     if status in set(NodeStatus):
         found = found.filter(status=status)
     runs = list(found[: PAGE + 1])
-    return Steps(runs[:PAGE], runs[PAGE - 1].index if len(runs) > PAGE else None)
+    return Steps(runs[:PAGE], runs[PAGE].index if len(runs) > PAGE else None)
 
 
 def last_run(execution: Execution, node_id: str) -> NodeRun | None:

@@ -100,6 +100,9 @@ def _tree(spans: list[Span]) -> Iterator[tuple[Span, int]]:
 
 
 def _by_start(spans: list[Span]) -> list[Span]:
-    """Latest first, for a stack; of what started together the outermost (listed last) comes off first."""
-    order = sorted(range(len(spans)), key=lambda at: (spans[at]["startTime"], at), reverse=True)
-    return [spans[at] for at in order]
+    """Latest first, for a stack; of branches that started together the first comes off first."""
+    return sorted(spans, key=_start, reverse=True)
+
+
+def _start(span: Span) -> tuple[int, int]:
+    return span["startTime"], span["attributes"].get("parallel.branch_index", 0)

@@ -48,8 +48,8 @@ def document(workflow_id: str, name: str, *nodes: dict[str, Any], **more: Any) -
 
 
 MATH = document(
-    "simple-math-workflow",
-    "Simple Math Workflow",
+    "three-sums",
+    "Three Sums",
     procedure("add", "multiply", a=10, b=5),
     procedure("multiply", "subtract", "math.multiply", a=3, b=2),
     procedure("subtract", None, "math.subtract", a=20, b=8),

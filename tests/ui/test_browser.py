@@ -335,10 +335,10 @@ def test_a_workflow_is_started_from_the_form_of_its_schema(page: Page, server: S
     expect(page.locator("input[name=fields_of]")).to_have_value(MATH["id"])
     page.locator("summary", has_text="Input").click()
     page.get_by_label("a", exact=True).fill("2.5")
-    page.get_by_label("JSON").check()
+    page.get_by_role("radio", name="JSON").check()
     expect(page.get_by_label("Input as JSON")).to_have_value('{\n  "a": 2.5\n}')
     page.get_by_label("Input as JSON").fill('{"a": 3, "b": 4}')
-    page.get_by_label("Form").check()
+    page.get_by_role("radio", name="Form").check()
     expect(page.get_by_label("b", exact=True)).to_have_value("4")
 
     page.get_by_role("button", name="Execute").click()
@@ -440,6 +440,6 @@ def test_five_thousand_steps_are_no_burden(page: Page, server: Server) -> None:
     made.reached = 5000
     made.begin("step-0000")
 
-    expect(page.locator(".facts")).to_contain_text("5001 / 5")
+    expect(page.locator(".facts")).to_contain_text("5001")
     assert page.locator("tr").count() < 150
     assert max(page.evaluate("window.slow"), default=0) < 400

@@ -14,8 +14,10 @@ page.classList.add("js");
 const SILENCE = 40_000; // the server speaks every 15 s: longer silence is a dead connection
 const HIDDEN = 1_500; // six connections per host: a hidden tab soon gives its own back
 const POLL = 3_000;
-const BACK_TO_STREAM = 60_000; // while polling, how often to try the stream again
+const PATIENCE = [5_000, 300_000]; // while polling, when to try the stream again: at first, and at last
 const LOUD = 10_000; // how long a loss lasts before it is told aloud
+
+const ASKING = ["executions.initial", "executions.update", "execution.snapshot", "stream-reset", "stream-error"];
 
 let source = null; // the open EventSource
 let timer = 0; // the next attempt or poll
@@ -24,6 +26,8 @@ let opened = 0;
 let heard = 0; // when the server was last heard
 let seen = 0; // the highest seq that was told
 let polling = 0; // since when
+let patience = PATIENCE[0];
+let lost = false; // whether even polling got no answer
 let state = "connecting";
 let lossTimer = 0;
 
@@ -57,9 +61,10 @@ function open() {
   if (!live() || over()) return live() && live().hasAttribute("data-final") && say("ended");
   if (source || document.hidden) return;
   if (paused()) return say("paused");
-  if (polling && Date.now() - polling < BACK_TO_STREAM) return poll();
+  if (polling && Date.now() - polling < patience) return poll();
+  if (polling) patience = Math.min(patience * 2, PATIENCE[1]);
   polling = 0;
-  if (failures) say("reconnecting");
+  if (failures) say(failures < 3 ? "reconnecting" : "polling");
   listen();
 }
 
@@ -70,8 +75,7 @@ function listen() {
   const hear = (event) => { if (mine === source) hearing(event); };
   opened = heard = Date.now();
   source.onopen = () => { heard = Date.now(); say("live"); };
-  for (const name of [...Object.keys(vocabulary.events), "executions.initial", "executions.update", "execution.snapshot",
-    "workflow.stream.connected", "workflow.result", "heartbeat", "stream-reset", "stream-error"]) source.addEventListener(name, hear);
+  for (const name of [...Object.keys(vocabulary.events), ...ASKING, "workflow.stream.connected", "workflow.result", "heartbeat"]) source.addEventListener(name, hear);
   // A browser retries only some failures, and a new connection needs the cursor: every retry is ours.
   source.onerror = () => { if (mine === source) dropped(); };
 }
@@ -80,12 +84,13 @@ function hearing(event) {
   heard = Date.now();
   const { type } = event;
   // Greetings prove little: a proxy may let them through and then cut the line.
-  if (type in vocabulary.events || type === "executions.update" || heard - opened > 5000) failures = 0;
+  if (type in vocabulary.events || type === "executions.update" || heard - opened > 5000) {
+    failures = 0;
+    patience = PATIENCE[0];
+  }
   if (type in vocabulary.events) take(JSON.parse(event.data));
-  else if (type === "executions.update" || type === "execution.snapshot" || type === "stream-reset") refresh();
-  else if (type === "executions.initial" && live().dataset.told) refresh(); // a reconnect: something may have been missed
-  else if (type === "stream-error") refresh(); // the page's own answer tells whether it is a matter of rights
-  if (type === "executions.initial") live().dataset.told = "1";
+  // What came between the page and its stream is in the first frame; whether one may still look, in the answer.
+  else if (ASKING.includes(type)) refresh();
 }
 
 function dropped() {
@@ -109,10 +114,13 @@ async function poll() {
   try {
     if (live().dataset.poll) await pollLog();
     else await refresh();
-    failures = Math.min(failures, 3);
-    later(open, POLL * (0.8 + Math.random() * 0.4));
+    if (lost) failures = polling = 0; // the server was away, not its streams: listen again
+    else failures = Math.min(failures, 3);
+    later(open, lost ? backOff() : POLL * (0.8 + Math.random() * 0.4));
+    lost = false;
   } catch {
     failures += 1;
+    lost = true;
     say("reconnecting");
     later(open, backOff());
   }
@@ -202,13 +210,11 @@ async function ask(url, accept) {
 
 function swap(fresh, { whole = false } = {}) {
   const before = live().dataset.state;
-  const told = live().dataset.told;
   if (!whole && live().hasAttribute("data-final") && !fresh.hasAttribute("data-final") && live().dataset.id === fresh.dataset.id) return;
   const rows = one("[data-rows]");
   const arrived = one("[data-rows]", fresh);
   if (rows && arrived && !whole) merge(rows, arrived);
   morph(live(), fresh);
-  if (told) live().dataset.told = told;
   offset = new Date(live().dataset.now) - Date.now();
   if (live().dataset.title) document.title = live().dataset.title;
   const now = live().dataset.state;
@@ -332,6 +338,15 @@ function tick() {
   }
 }
 
+// The graph opens on the chosen node, else on where it has got to.
+function focusGraph() {
+  const canvas = document.getElementById("canvas");
+  const at = one(".node[aria-current]") ?? [...all(".node:not([data-status=unreached])")].pop();
+  if (!canvas || !at) return;
+  const box = at.getBBox();
+  canvas.scrollTo(box.x + box.width / 2 - canvas.clientWidth / 2, box.y + box.height / 2 - canvas.clientHeight / 2);
+}
+
 function write(node, text) {
   if (node.textContent !== text) node.firstChild.data = text;
 }
@@ -350,7 +365,9 @@ function announce(text) {
 
 async function go(address, push = true) {
   if (push) history.pushState(null, "", address);
+  const drawn = document.getElementById("canvas");
   try { await replace({ whole: true }); } catch { location.reload(); }
+  if (!drawn) focusGraph();
 }
 
 async function copy(button) {
@@ -462,5 +479,6 @@ if (live()) {
   setInterval(() => { if (source && Date.now() - heard > SILENCE) dropped(); }, 5000);
   setInterval(tick, 1000);
   tick();
+  focusGraph();
   open();
 }
