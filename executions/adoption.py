@@ -1,7 +1,8 @@
 """What a new execution takes over from an ended one: the results that stand, as rows of its own.
 
-Kept are the runs that completed, and the failures that a handler caught. A scope that failed or was cancelled is
-open again, with what its branches completed; everything else runs anew.
+Kept are the runs that completed, and the failures that a handler caught. A scope that failed or was cancelled
+is open again, with what its branches completed. One that is not open again is kept whole, with what failed or
+was cancelled in it. Everything else runs anew.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ SCOPES = frozenset({"parallel"})
 
 
 def adopted(execution_id: str, runs: Iterable[NodeRun], source: str) -> list[Row]:
-    """Rows for the journal, numbered anew. ``runs`` by index."""
-    numbers: dict[int, int] = {}
+    """Rows for the journal, numbered anew. ``runs`` by index, all of an execution that has ended."""
+    numbers: dict[int | None, int | None] = {None: None}
+    open_again: set[int | None] = {None}
     rows: list[Row] = []
     for run in runs:
-        if not _stands(run) or (run.scope is not None and run.scope not in numbers):
-            continue
-        numbers[run.index] = len(rows)
-        rows.append(_row(execution_id, run, numbers, source))
+        reopens = run.scope in open_again and _reopens(run)
+        if run.scope in numbers and (reopens or _stands(run, within_open=run.scope in open_again)):
+            numbers[run.index] = len(rows)
+            open_again |= {run.index} if reopens else set()
+            rows.append(_row(execution_id, run, numbers, None if reopens else run.adopted_from or source))
     return rows
 
 
-def _stands(run: NodeRun) -> bool:
+def _stands(run: NodeRun, *, within_open: bool) -> bool:
+    if not within_open:
+        return run.started_at is not None
     handled = run.status == NodeStatus.FAILED and run.next_node_id is not None
-    return run.status == NodeStatus.COMPLETED or handled or _reopens(run)
+    return run.status == NodeStatus.COMPLETED or handled
 
 
 def _reopens(run: NodeRun) -> bool:
@@ -37,8 +42,9 @@ def _reopens(run: NodeRun) -> bool:
     return run.kind in SCOPES and run.started_at is not None and unfinished
 
 
-def _row(execution_id: str, run: NodeRun, numbers: dict[int, int], source: str) -> Row:
-    reopened = _reopens(run)
+def _row(execution_id: str, run: NodeRun, numbers: dict[int | None, int | None], source: str | None) -> Row:
+    """``source``: whose result it is; None for a scope that is open again."""
+    reopened = source is None
     return {
         "x": execution_id,
         "i": numbers[run.index],
@@ -56,8 +62,8 @@ def _row(execution_id: str, run: NodeRun, numbers: dict[int, int], source: str) 
         "node": run.node_id,
         "kind": run.kind,
         "procedure": run.procedure,
-        "previous": None if run.previous is None else numbers.get(run.previous),
-        "scope": None if run.scope is None else numbers[run.scope],
+        "previous": numbers.get(run.previous),
+        "scope": numbers[run.scope],
         "branch": run.branch,
-        "adopted": None if reopened else (run.adopted_from or source),
+        "adopted": source,
     }

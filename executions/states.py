@@ -58,9 +58,7 @@ class NodeStatus(StrEnum):
         return self in NODE_TERMINAL
 
 
-NODE_TERMINAL = frozenset(
-    {NodeStatus.COMPLETED, NodeStatus.FAILED, NodeStatus.SKIPPED, NodeStatus.CANCELLED}
-)
+NODE_TERMINAL = frozenset({NodeStatus.COMPLETED, NodeStatus.FAILED, NodeStatus.SKIPPED, NodeStatus.CANCELLED})
 
 
 class EventType(StrEnum):
@@ -127,23 +125,26 @@ EXECUTION_MOVES = {
         EventType.WORKFLOW_CANCELLING, _E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED, to=_E.CANCELLING
     ),
     "complete": _move(EventType.WORKFLOW_COMPLETED, _E.RUNNING, to=_E.COMPLETED),
-    "fail": _move(EventType.WORKFLOW_FAILED, _E.RUNNING, _E.CANCELLING, to=_E.FAILED),
-    "end_cancelled": _move(EventType.WORKFLOW_CANCELLED, _E.CANCELLING, to=_E.CANCELLED),
-    "time_out": _move(
-        EventType.WORKFLOW_TIMED_OUT,
-        _E.QUEUED,
+    # From elsewhere than RUNNING only where its rows cannot be stored, so that nothing else can end it.
+    "fail": _move(
+        EventType.WORKFLOW_FAILED,
         _E.RUNNING,
+        _E.QUEUED,
         _E.WAITING,
         _E.PAUSED,
         _E.CANCELLING,
-        to=_E.TIMED_OUT,
+        to=_E.FAILED,
+    ),
+    "end_cancelled": _move(EventType.WORKFLOW_CANCELLED, _E.CANCELLING, to=_E.CANCELLED),
+    "time_out": _move(
+        EventType.WORKFLOW_TIMED_OUT, _E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED, to=_E.TIMED_OUT
     ),
 }
 
 NODE_MOVES = {
     "start": _move(EventType.NODE_STARTED, _N.PENDING, _N.RETRYING, to=_N.RUNNING),
     "complete": _move(EventType.NODE_COMPLETED, _N.RUNNING, _N.WAITING, to=_N.COMPLETED),
-    "fail": _move(EventType.NODE_FAILED, _N.RUNNING, _N.WAITING, to=_N.FAILED),
+    "fail": _move(EventType.NODE_FAILED, _N.RUNNING, to=_N.FAILED),
     "retry": _move(EventType.NODE_RETRYING, _N.RUNNING, to=_N.RETRYING),
     "lose": _move(EventType.NODE_LOST, _N.RUNNING, to=_N.PENDING),
     "park": _move(EventType.NODE_WAITING, _N.RUNNING, to=_N.WAITING),

@@ -1,7 +1,8 @@
 """How a status changes: the one module that turns a step of the flow into guarded rows.
 
-A transition moves one execution from ``expected`` to ``seq`` of its log under one lease token. The journal writes
-it whole or not at all: the row of the execution is the guard, node runs and events follow only where it moved.
+A transition moves one execution from ``expected`` to ``seq`` of its log under one lease token. The journal
+writes it whole or not at all: the row of the execution is the guard, node runs and events follow only where
+it moved.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from executions.conf import conf
 from executions.events import run_id
 from executions.flow.plan import Fact, Plan
 from executions.flow.state import Flow, Frame, Run
-from executions.states import EventType, ExecutionStatus, NodeStatus
+from executions.states import EventType, ExecutionStatus
 
 Row = dict[str, Any]
 
@@ -45,8 +46,10 @@ class Lease:
     inbox: int = 0
 
 
-def build(flow: Flow, plan: Plan, lease: Lease, was: ExecutionStatus, *, release: datetime | bool = False) -> Transition:
-    """The rows of one step. ``release``: give the lease back, to be looked at again then (True: by command only)."""
+def build(
+    flow: Flow, plan: Plan, lease: Lease, was: ExecutionStatus, *, release: datetime | bool = False
+) -> Transition:
+    """The rows of one step. ``release``: give the lease back until then (True: until a command comes)."""
     expected = flow.seq
     made = Transition(flow.execution_id, lease.token, expected, expected + len(plan.facts))
     for fact in plan.facts:
@@ -154,7 +157,7 @@ def _event(flow: Flow, fact: Fact, now: datetime) -> Row:
     if fact.run is not None:
         data = {
             "nodeId": fact.run.node.id,
-            "nodeIndex": fact.run.index,
+            "nodeIndex": flow.position(fact.run),
             "runId": run_id(flow.execution_id, fact.run.index),
             **data,
         }

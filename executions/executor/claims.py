@@ -61,7 +61,7 @@ WHERE c.handled_at IS NULL AND c.execution_id = ANY(%s) ORDER BY c.id
 
 LAST_CANCEL = f"""
 SELECT payload, actor FROM {_COMMAND}
-WHERE execution_id = %s AND kind = 'cancel' AND outcome = 'applied' ORDER BY id DESC LIMIT 1
+WHERE execution_id = %s AND kind = 'cancel' AND outcome = 'applied' ORDER BY id LIMIT 1
 """
 
 REAP = f"""

@@ -325,22 +325,15 @@ class Driver:
     # Items
 
     def _go_on(self, plan: Plan) -> None:
-        flow = self.flow
-        if flow.status is ExecutionStatus.QUEUED:
-            self.pass_time(plan)
-            if not (flow.held or flow.ending):
-                advance.begin(flow, plan)
-        else:
-            self._lose(plan, Lost("its executor went away"))
-            advance.start_pending(flow, plan)
-            self.pass_time(plan)
+        lost = Lost("its executor went away")
+        advance.take_up(self.flow, plan, self.lease.deadline_at, lost, conf.MAX_LOST)
 
     def _lose(self, plan: Plan, lost: Lost) -> None:
         self._drop_attempts()
         advance.lose(self.flow, plan, lost, conf.MAX_LOST)
 
     def _ended(self, index: int, outcome: Outcome, plan: Plan) -> None:
-        advance.ended(self.flow, plan, self.flow.runs[index], outcome, self.host.random, conf.MAX_LOST)
+        advance.ended(self.flow, plan, self.flow.runs[index], outcome, self.host.random)
 
     def _obey(self, plan: Plan, id: int, kind: str, payload: dict[str, Any], actor: str) -> None:
         applied = advance.obey(self.flow, plan, kind, payload, actor)
@@ -374,8 +367,5 @@ class Driver:
 
     def pass_time(self, plan: Plan) -> None:
         """Whatever is due by now."""
-        deadline = self.lease.deadline_at
-        if deadline is not None and deadline <= plan.now:
-            advance.finish(self.flow, plan, Ending(ExecutionStatus.TIMED_OUT, reason="the deadline has passed"))
-        else:
-            advance.due(self.flow, plan)
+        advance.expire(self.flow, plan, self.lease.deadline_at)
+        advance.due(self.flow, plan)

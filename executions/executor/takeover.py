@@ -19,15 +19,16 @@ def restored(
     definition: Definition, row: Claimed, runs: list[Any], cancelled: tuple[dict[str, Any], str] | None
 ) -> tuple[Flow, Lease]:
     """The flow after its last committed transition. ``cancelled``: the command that a cancelling one obeys."""
-    flow = restore(definition, row.id, row.input, runs)
+    ending = None
+    if cancelled is not None:
+        payload, actor = cancelled
+        ending = Ending(ExecutionStatus.CANCELLED, reason=payload.get("reason") or "", by=actor)
+    flow = restore(definition, row.id, row.input, runs, ending)
     flow.status = ExecutionStatus(row.status)
     flow.seq = row.last_seq
     flow.started_at = row.started_at
     flow.wait_reason = row.wait_reason
     flow.held = row.pause_requested
-    if cancelled is not None:
-        payload, actor = cancelled
-        flow.ending = Ending(ExecutionStatus.CANCELLED, reason=payload.get("reason") or "", by=actor)
     return flow, Lease(row.lease_token, row.deadline_at, row.inbox)
 
 

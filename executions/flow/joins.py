@@ -6,14 +6,19 @@ from math import floor
 
 from executions.flow.state import Scope
 from executions.states import NodeStatus
+from workflows.definition import ParallelNode
 from workflows.policies import Join
 
 
-def verdict(scope: Scope, join: Join) -> NodeStatus | None:
+def verdict(scope: Scope) -> NodeStatus | None:
     """COMPLETED or FAILED as soon as no further branch can change it; None while one can."""
-    completed = scope.count(NodeStatus.COMPLETED)
-    failed = scope.count(NodeStatus.FAILED) + scope.count(NodeStatus.CANCELLED)
-    live = len(scope.frames) - completed - failed
+    node = scope.run.node
+    assert isinstance(node, ParallelNode)
+    join = node.join
+    branches = len(scope.frames)
+    completed = scope.ended[NodeStatus.COMPLETED]
+    failed = scope.ended[NodeStatus.FAILED] + scope.ended[NodeStatus.CANCELLED]
+    live = branches - completed - failed
     match join.policy:
         case "any":
             return _at_least(1, completed, live)
@@ -22,13 +27,13 @@ def verdict(scope: Scope, join: Join) -> NodeStatus | None:
         case "all_done":
             return None if live else NodeStatus.COMPLETED
         case _:
-            return _all(failed, live, tolerated(scope, join))
+            return _all(failed, live, tolerated(branches, join))
 
 
-def tolerated(scope: Scope, join: Join) -> int:
-    """How many branches may fail."""
+def tolerated(branches: int, join: Join) -> int:
+    """How many of that many branches may fail."""
     if join.percent is not None:
-        return floor(len(scope.frames) * join.percent / 100)
+        return floor(branches * join.percent / 100)
     return join.count or 0
 
 

@@ -34,9 +34,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """It was told to stop, and did; or did not in time and was left behind."""
+    """It was told to stop, and did, or did not in time and was left behind. ``reason``: what else to say."""
 
-    reason: str = "cancelled"
+    reason: str = ""
     spans: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -48,4 +48,4 @@ class Lost:
     counts: bool = True
 
 
-Outcome = Completed | Failed | Stopped | Lost
+Outcome = Completed | Failed | Stopped

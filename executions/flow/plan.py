@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from executions.flow.state import Frame, Run
-from executions.states import EventType, ExecutionStatus
+from executions.flow.state import Frame, Run, Scope
+from executions.states import EventType
 
 
 class Fact(NamedTuple):
@@ -33,10 +33,22 @@ class Plan:
     """Attempts to stop."""
     agenda: deque[tuple[Frame, str, int | None]] = field(default_factory=deque)
     """Nodes that a line has come to and that have no run yet: (line, node id, the run that led there)."""
-    was: ExecutionStatus | None = None
-    """The execution's status before this step."""
+    undecided: deque[Scope] = field(default_factory=deque)
+    """Scopes of which a branch has ended; they are weighed before anything else happens."""
 
     def tell(self, type: EventType, run: Run | None = None, **data: Any) -> None:
         self.facts.append(Fact(type, run, data))
         if run is not None:
             self.touched[run.index] = run
+
+    @property
+    def ms(self) -> int:
+        return ms(self.now)
+
+
+def ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

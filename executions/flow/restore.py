@@ -1,17 +1,21 @@
 """A flow from its rows: what a take-over, a resume and a retry go on from.
 
-A line of control is strictly sequential, so each is read back on its own, in the order of its runs.
+A line of control is strictly sequential, so each is read on its own, in the order of its runs; scopes from
+the inside out, as an inner one's runs all have higher numbers. What is in no row follows from the rows: what
+a branch has added to the variables, whether a join is decided, and who has been told to stop.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
+from executions.flow import joins
 from executions.flow.plan import Plan
-from executions.flow.state import Flow, Frame, Run, Scope
+from executions.flow.scopes import DECIDED
+from executions.flow.state import Ending, Flow, Frame, Run, Scope, caught, know
 from executions.states import NodeStatus
 from workflows.definition import Definition
 
@@ -43,24 +47,40 @@ class Row(Protocol):
 
 
 Lines = dict[tuple[int | None, int | None], list[Run]]
+Scopes = dict[int, Scope]
 
 
-def restore(definition: Definition, execution_id: str, input: dict[str, Any], rows: Iterable[Row]) -> Flow:
-    """The flow as it stood after its last committed transition. ``rows`` are by index."""
+def restore(
+    definition: Definition,
+    execution_id: str,
+    input: dict[str, Any],
+    rows: Iterable[Row],
+    ending: Ending | None = None,
+) -> Flow:
+    """The flow as it stood after its last committed transition. ``rows`` are by index.
+
+    ``ending``: how it had been told to end. What the execution's own row says (status, seq, times) is for the
+    caller to add.
+    """
     flow = Flow.new(definition, execution_id, input)
-    lines: Lines = defaultdict(list)
-    for row in rows:
-        run = _run(definition, flow, row)
-        flow.runs.append(run)
-        lines[row.scope, row.branch].append(run)
-    _read_line(flow, flow.root, lines)
+    flow.ending = ending
+    lines = _lines(flow, rows)
+    found: Scopes = {}
+    for run in reversed(flow.runs):
+        if run.node.branches:
+            found[run.index] = _scope(run, lines, found)
+    _read(flow.root, lines[None, None], found)
+    for index in sorted(found):
+        _reopen(flow.runs[index], found[index], is_ending=ending is not None)
+    if ending is not None:
+        _tell_to_stop([flow.root], ending.why)
     for run in sorted((run for run in flow.runs if run.ended_seq), key=lambda run: run.ended_seq or 0):
-        flow.nodes[run.node.id] = {"output": run.output, "status": run.status.value, "error": run.error}
+        know(flow, run)
     return flow
 
 
 def follow(flow: Flow, plan: Plan) -> None:
-    """Put on the agenda what a line has ended a run for and not come to: the seams of an adoption."""
+    """Put on the agenda what lines are to come to and have not: the seams of an adoption or a crash."""
     lines = [flow.root]
     while lines:
         frame = lines.pop()
@@ -76,10 +96,26 @@ def follow(flow: Flow, plan: Plan) -> None:
             plan.agenda.append((frame, run.next_id, run.index))
 
 
-def _run(definition: Definition, flow: Flow, row: Row) -> Run:
+def open_scopes(flow: Flow) -> Iterator[Scope]:
+    """Inner ones first."""
+    return (run.scope for run in reversed(flow.runs) if run.scope is not None)
+
+
+def _lines(flow: Flow, rows: Iterable[Row]) -> Lines:
+    lines: Lines = defaultdict(list)
+    for row in rows:
+        run = _run(flow, row)
+        flow.runs.append(run)
+        lines[row.scope, row.branch].append(run)
+        if run.status is NodeStatus.CANCELLED and run.started_at is None:
+            flow.unstarted.append(run.index)
+    return lines
+
+
+def _run(flow: Flow, row: Row) -> Run:
     return Run(
         index=row.index,
-        node=definition.nodes[row.node_id],
+        node=flow.definition.nodes[row.node_id],
         frame=flow.root,
         previous=row.previous,
         status=NodeStatus(row.status),
@@ -102,38 +138,71 @@ def _run(definition: Definition, flow: Flow, row: Row) -> Run:
     )
 
 
-def _read_line(flow: Flow, frame: Frame, lines: Lines) -> None:
-    key = (frame.scope.run.index, frame.branch) if frame.scope else (None, None)
-    for run in lines.get(key, ()):
-        run.frame = frame
-        frame.run = run
-        if run.node.kind == "parallel":
-            _read_scope(flow, run, lines)
-        elif run.status is NodeStatus.COMPLETED and run.node.kind == "procedure":
-            frame.merge(run.output)
-        if run.status is NodeStatus.FAILED and run.next_id:
-            frame.error = {**(run.error or {}), "attempt": run.attempt}
-            frame.error.setdefault("nodeId", run.node.id)
-            frame.error.pop("stack", None)
-    frame.outcome = _outcome(frame.run)
-
-
-def _read_scope(flow: Flow, run: Run, lines: Lines) -> None:
+def _scope(run: Run, lines: Lines, inner: Scopes) -> Scope:
+    """The scope that the run opened; its branches' variables hold what they themselves have added."""
     scope = Scope(run)
     for branch, first in enumerate(run.node.branches):
-        frame = Frame(dict(run.frame.vars), first, scope, branch, error=run.frame.error)
+        frame = Frame({}, first, scope, branch)
         scope.frames.append(frame)
-        _read_line(flow, frame, lines)
-    if run.status is NodeStatus.COMPLETED:
-        for frame in scope.frames:
-            if frame.outcome is NodeStatus.COMPLETED:
-                run.frame.merge(frame.delta)
-    elif run.status is NodeStatus.RUNNING:
-        run.scope = scope
+        _read(frame, lines.get((run.index, branch), []), inner)
+    failed = [frame.run for frame in scope.frames if frame.outcome is NodeStatus.FAILED and frame.run]
+    if failed:
+        first_failed = min(failed, key=lambda run: run.ended_seq or 0)
+        scope.error = {**(first_failed.error or {}), "nodeId": caught(first_failed)["nodeId"]}
+    return scope
+
+
+def _read(frame: Frame, line: list[Run], inner: Scopes) -> None:
+    for run in line:
+        run.frame, frame.run = frame, run
+        if run.status is NodeStatus.FAILED and run.next_id:
+            frame.error = caught(run)
+        if run.status is NodeStatus.COMPLETED and run.node.kind == "procedure":
+            frame.merge(run.output)
+        elif run.status is NodeStatus.COMPLETED and run.index in inner:
+            for branch in inner[run.index].frames:
+                if branch.outcome is NodeStatus.COMPLETED:
+                    frame.merge(branch.delta)
+    outcome = _outcome(frame.run)
+    if outcome is not None:
+        frame.end(outcome)
 
 
 def _outcome(last: Run | None) -> NodeStatus | None:
     """How the line ended; None while it is live, which includes a run that has a successor to come to."""
-    if last is None or not last.status.is_terminal or last.next_id:
+    if last is None or not last.status.is_terminal or last.leads_to(last.next_id):
         return None
+    if last.status is NodeStatus.FAILED and last.next_id:
+        return NodeStatus.COMPLETED
     return last.status if last.status is not NodeStatus.SKIPPED else NodeStatus.CANCELLED
+
+
+def _reopen(run: Run, scope: Scope, *, is_ending: bool) -> None:
+    """A scope whose branches run: give them what they had in reach, and stop them if the join is decided."""
+    if run.status is not NodeStatus.RUNNING:
+        return
+    run.scope = scope
+    for frame in scope.frames:
+        frame.vars = {**run.frame.vars, **frame.delta}
+        frame.error = frame.error or run.frame.error
+    if run.stopping:
+        _tell_to_stop(scope.live(), run.stopping)
+    elif not is_ending:
+        scope.verdict = joins.verdict(scope)
+        if scope.verdict is not None:
+            _tell_to_stop(scope.live(), DECIDED)
+
+
+def _tell_to_stop(frames: Iterable[Frame], reason: str) -> None:
+    pending = list(frames)
+    while pending:
+        frame = pending.pop()
+        run = frame.run
+        if frame.outcome is not None:
+            continue
+        if run is None or run.status.is_terminal:
+            frame.end(NodeStatus.CANCELLED)
+            continue
+        run.stopping = run.stopping or reason
+        if run.scope is not None:
+            pending.extend(run.scope.live())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ class Run:
     status: NodeStatus = NodeStatus.PENDING
     attempt: int = 1
     lost: int = 0
+    """Attempts that died with their executors; one that was handed over in good order does not count."""
     started_at: datetime | None = None
     attempt_at: datetime | None = None
     """When this attempt started; ``started_at`` is when the first one did."""
@@ -39,14 +40,15 @@ class Run:
     """The output as JSON text, where an attempt has just made it."""
     error: dict[str, Any] | None = None
     next_id: str | None = None
+    """Where its line goes on: the next node in its scope; after a failure the handler, wherever that is."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
     spans: list[dict[str, Any]] = field(default_factory=list)
     adopted_from: str | None = None
     ended_seq: int | None = None
     scope: Scope | None = None
     """The scope that this run has opened, while it is open."""
-    stopping: bool = False
-    """Told to stop; whatever its attempt still answers, its line does not go on."""
+    stopping: str = ""
+    """Why it was told to stop; whatever its attempt still answers, its line does not go on."""
     stored: bool = False
     """Whether the database has a row of it."""
 
@@ -54,6 +56,16 @@ class Run:
     def is_in_flight(self) -> bool:
         """An attempt of user code is running for it."""
         return self.status is NodeStatus.RUNNING and self.scope is None
+
+    @property
+    def tries(self) -> int:
+        """How many attempts have ended by themselves, so that a retry policy counts them."""
+        return sum(past["outcome"] == "failed" for past in self.attempts)
+
+    def leads_to(self, node_id: str | None) -> bool:
+        """Whether its line goes on there: there is such a node, and it does not come after the join."""
+        scope = self.frame.scope
+        return node_id is not None and (scope is None or node_id != scope.run.node.next)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +91,11 @@ class Frame:
             if self.scope is not None:
                 self.delta.update(output)
 
+    def end(self, outcome: NodeStatus) -> None:
+        self.outcome = outcome
+        if self.scope is not None:
+            self.scope.ended[outcome] += 1
+
 
 @dataclass(slots=True, eq=False)
 class Scope:
@@ -86,15 +103,21 @@ class Scope:
 
     run: Run
     frames: list[Frame] = field(default_factory=list)
+    ended: dict[NodeStatus, int] = field(
+        default_factory=lambda: {NodeStatus.COMPLETED: 0, NodeStatus.FAILED: 0, NodeStatus.CANCELLED: 0}
+    )
+    """How many branches have ended so."""
     verdict: NodeStatus | None = None
     """Decided, but branches that were told to stop have not all ended."""
     error: dict[str, Any] | None = None
+    """The first failure of a branch."""
+
+    @property
+    def is_live(self) -> bool:
+        return sum(self.ended.values()) < len(self.frames)
 
     def live(self) -> list[Frame]:
         return [frame for frame in self.frames if frame.outcome is None]
-
-    def count(self, outcome: NodeStatus) -> int:
-        return sum(frame.outcome is outcome for frame in self.frames)
 
 
 @dataclass(slots=True)
@@ -105,6 +128,11 @@ class Ending:
     error: dict[str, Any] | None = None
     reason: str = ""
     by: str = ""
+
+    @property
+    def why(self) -> str:
+        """What the runs that it stops are told."""
+        return self.reason or self.status.value.replace("_", " ")
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +148,8 @@ class Flow:
     runs: list[Run] = field(default_factory=list)
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By node id: ``{output, status, error}`` of its last ended run, for expressions."""
+    unstarted: list[int] = field(default_factory=list)
+    """Runs that were reached, held back and cancelled: they are not among the nodes executed."""
     held: bool = False
     """Paused, or about to be: what is reached does not start."""
     held_by: str = ""
@@ -148,7 +178,7 @@ class Flow:
         }
 
     def live_runs(self) -> Iterator[Run]:
-        """The runs that have not ended, scopes' own nodes included, innermost last."""
+        """The runs that have not ended, scopes' own nodes included, outer ones first."""
         lines = [self.root]
         while lines:
             frame = lines.pop()
@@ -158,3 +188,28 @@ class Flow:
             yield run
             if run.scope is not None:
                 lines.extend(reversed(run.scope.frames))
+
+    def executed(self) -> Iterable[Run]:
+        """The runs that have started, in that order; what is reached first starts first."""
+        return (run for run in self.runs if run.started_at is not None)
+
+    def position(self, run: Run) -> int:
+        """Its place in ``executed``."""
+        return run.index - sum(index < run.index for index in self.unstarted)
+
+
+def know(flow: Flow, run: Run) -> None:
+    """A run has ended: expressions may ask for it."""
+    error = None if run.error is None else shown(run.error)
+    flow.nodes[run.node.id] = {"output": run.output, "status": run.status.value, "error": error}
+
+
+def shown(error: Mapping[str, Any]) -> dict[str, Any]:
+    """An error as events and expressions show it: without the stack."""
+    return {key: value for key, value in error.items() if key != "stack"}
+
+
+def caught(run: Run) -> dict[str, Any]:
+    """The run's failure as its handler has it in reach: ``{name, message, nodeId, attempt}``."""
+    error = shown(run.error or {})
+    return {**error, "nodeId": error.get("nodeId") or run.node.id, "attempt": run.attempt}

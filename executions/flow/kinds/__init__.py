@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executions.flow.kinds import condition, delay, parallel, procedure, sequential, switch, trigger
-from executions.flow.kinds.verdict import Attempt, Done, Kind, Open, Park, Verdict
+from executions.flow.kinds.verdict import Attempt, Done, Kind, Open, Park, Resumes, Verdict
 
 KINDS: dict[str, Kind] = {
     "procedure": procedure,
@@ -15,4 +15,4 @@ KINDS: dict[str, Kind] = {
     "delay": delay,
 }
 
-__all__ = ["KINDS", "Attempt", "Done", "Kind", "Open", "Park", "Verdict"]
+__all__ = ["KINDS", "Attempt", "Done", "Kind", "Open", "Park", "Resumes", "Verdict"]

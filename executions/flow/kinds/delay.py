@@ -1,16 +1,18 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from executions.flow.kinds.trigger import stamp
 from executions.flow.kinds.verdict import Done, Park
+from executions.flow.plan import iso
 from executions.flow.state import Flow, Run
+from workflows.definition import DelayNode
 from workflows.expressions import ExpressionError
+from workflows.kinds.delay import LONGEST
 
 
 def start(flow: Flow, run: Run, now: datetime) -> Park:
     """Sleep for ``seconds``, or until a time (ISO 8601), in the database rather than in memory."""
     until = due(flow, run, now)
-    return Park(until, f"sleeping until {stamp(until)}")
+    return Park(until, f"sleeping until {iso(until)}")
 
 
 def resume(flow: Flow, run: Run, now: datetime) -> Done:
@@ -19,21 +21,27 @@ def resume(flow: Flow, run: Run, now: datetime) -> Done:
     output = {
         "delayed": True,
         "seconds": round((now - began).total_seconds(), 3),
-        "startTime": stamp(began),
-        "endTime": stamp(now),
+        "startTime": iso(began),
+        "endTime": iso(now),
     }
     return Done(output, run.node.next)
 
 
 def due(flow: Flow, run: Run, now: datetime) -> datetime:
+    """Never before ``now``."""
     node, scope = run.node, flow.scope_of(run.frame)
+    assert isinstance(node, DelayNode)
     if node.seconds is not None:
         return now + timedelta(seconds=_seconds(node.seconds.resolve(scope)))
-    return _moment(node.until.resolve(scope))
+    assert node.until is not None
+    until = _moment(node.until.resolve(scope))
+    if until > now + timedelta(seconds=LONGEST):
+        raise ExpressionError(f"until: {iso(until)} is more than a hundred years away")
+    return max(until, now)
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100 * 366 * 86400:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
         raise ExpressionError(f"seconds: expected a number from 0 to a hundred years, got {value!r}")
     return value
 

@@ -3,7 +3,9 @@ from typing import Any
 
 from executions.flow.kinds.verdict import Attempt
 from executions.flow.state import Flow, Run
+from executions.flow.values import problem
 from procedures import registry
+from workflows.expressions import ExpressionError
 
 MASK = "***"
 
@@ -22,8 +24,15 @@ def start(flow: Flow, run: Run, now: datetime) -> Attempt:
 
 
 def resolved(flow: Flow, run: Run) -> dict[str, Any]:
+    """Raises ExpressionError."""
     config = run.node.config
-    found: dict[str, Any] = config.value if config.is_constant else config.resolve(flow.scope_of(run.frame))
+    if config.is_constant:
+        constant: dict[str, Any] = config.value
+        return constant
+    found: dict[str, Any] = config.resolve(flow.scope_of(run.frame))
+    wrong = problem(found)
+    if wrong is not None:
+        raise ExpressionError(f"config: {wrong}")
     return found
 
 

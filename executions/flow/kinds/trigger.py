@@ -1,15 +1,12 @@
 from datetime import datetime
 
 from executions.flow.kinds.verdict import Done
+from executions.flow.plan import iso
 from executions.flow.state import Flow, Run
 
 
 def start(flow: Flow, run: Run, now: datetime) -> Done:
     """Tell what started the execution."""
     event = flow.input.get("webhook") or flow.input.get("trigger") or {}
-    output = {"triggerId": run.node.procedure, "timestamp": stamp(now), "event": event}
+    output = {"triggerId": run.node.procedure, "timestamp": iso(now), "event": event}
     return Done(output, run.node.next)
-
-
-def stamp(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

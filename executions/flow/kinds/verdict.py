@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from executions.flow.state import Flow, Run
 
@@ -36,7 +36,14 @@ Verdict = Done | Attempt | Park | Open
 
 
 class Kind(Protocol):
-    """A module of this package. ``start`` may raise ``ExpressionError``: the node fails with it."""
+    """A module of this package. Whatever ``start`` raises is the failure of the node."""
 
-    @staticmethod
-    def start(flow: Flow, run: Run, now: datetime) -> Verdict: ...
+    def start(self, flow: Flow, run: Run, now: datetime) -> Verdict: ...
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """A kind that may park."""
+
+    def resume(self, flow: Flow, run: Run, now: datetime) -> Done:
+        """Its time has come."""
