@@ -88,7 +88,7 @@ def _require_name(name: object) -> None:
 
 
 def _require_callable(handler: Any, transactional: bool) -> None:
-    if not callable(handler) or inspect.isclass(handler):
+    if not inspect.isroutine(inspect.unwrap(handler)):
         raise BadProcedure("it must be a function")
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         raise BadProcedure("it yields; a procedure returns its output, once")

@@ -49,8 +49,8 @@ def read(handler: Callable[..., Any], name: str) -> Signature:
 
 
 def is_async(handler: Callable[..., Any]) -> bool:
-    """Whether its answer must be awaited; callable objects with an async ``__call__`` included."""
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+    """Whether its answer must be awaited."""
+    return inspect.iscoroutinefunction(handler)
 
 
 def _annotations(handler: Callable[..., Any]) -> tuple[Parameters, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -33,9 +32,8 @@ class Saved(Wire):
 
 @demo("data.fetch", "Fetches user metadata for demos.", "data")
 def fetch(user_id: Annotated[str, Field(alias="userId")]) -> User:
-    """The tier follows from the id's UTF-16 code units, so that an id has the same one everywhere."""
-    units = array("H", user_id.encode("utf-16-le"))
-    tier = TIERS[sum(units) % len(TIERS)]
+    """The tier follows from the id's characters, so that an id has the same one always."""
+    tier = TIERS[sum(map(ord, user_id)) % len(TIERS)]
     return User(user_id=user_id, is_premium=tier != "basic", tier=tier, fetched_at=now())
 
 
