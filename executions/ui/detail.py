@@ -17,6 +17,7 @@ from executions.ui.graph import graph
 from executions.ui.log import log
 from executions.ui.outline import Outline
 from executions.ui.page import page, say, show
+from executions.ui.retrying import shown_status
 from executions.ui.steps import PAGE, last_run, steps, tries
 from executions.ui.timeline import timeline
 
@@ -40,6 +41,7 @@ def _head(request: HttpRequest, execution: Execution, outline: Outline) -> dict[
     total = total_of(execution.version) or 0
     return {
         "execution": execution,
+        "status": shown_status(execution.status, outline.latest.values()),
         "error": execution.error or {},
         "is_terminal": ExecutionStatus(execution.status).is_terminal,
         "outline": outline,

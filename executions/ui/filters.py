@@ -7,15 +7,17 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from executions.states import ACTIVE, ExecutionStatus
+from executions.states import ACTIVE, ExecutionStatus, NodeStatus
 
-NAMES = ("status", "workflowId", "tag", "trigger", "q", "since", "until")
+NAMES = ("status", "retrying", "workflowId", "tag", "trigger", "q", "since", "until")
+STATUS_NAMES = ("status", "retrying")
 STREAMED = ("status", "workflowId", "tag")
 
 GROUPS = {
     "All": (),
     "Active": tuple(sorted(ACTIVE)),
     "Waiting": (ExecutionStatus.PAUSED, ExecutionStatus.WAITING),
+    "Retrying": (NodeStatus.RETRYING,),
     "Failed": (ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT),
     "Done": (ExecutionStatus.CANCELLED, ExecutionStatus.COMPLETED),
 }
@@ -59,7 +61,13 @@ class Address:
 
     @property
     def statuses(self) -> list[str]:
-        return self.values("status")
+        """As the tabs name them."""
+        return [NodeStatus.RETRYING] if self.values("retrying") else self.values("status")
+
+    @property
+    def hidden(self) -> Pairs:
+        """What the filter form carries along unseen."""
+        return [pair for pair in self.pairs if pair[0] in STATUS_NAMES]
 
     @property
     def workflows(self) -> list[str]:
@@ -94,15 +102,15 @@ class Address:
         return [
             Chip(name, value, _url([pair for pair in self.pairs if pair != (name, value)]))
             for name, value in self.pairs
-            if name != "status"
+            if name not in STATUS_NAMES
         ]
 
     def tabs(self) -> list[tuple[str, str, bool]]:
         """``(name, url, is current)``."""
-        others = [pair for pair in self.pairs if pair[0] != "status"]
-        chosen = tuple(sorted(self.values("status")))
+        others = [pair for pair in self.pairs if pair[0] not in STATUS_NAMES]
+        chosen = tuple(sorted(self.statuses))
         return [
-            (name, _url([*others, *(("status", status) for status in statuses)]), chosen == statuses)
+            (name, _url([*others, *map(_status_pair, statuses)]), chosen == statuses)
             for name, statuses in GROUPS.items()
         ]
 
@@ -111,12 +119,16 @@ class Address:
         wanted = [pair for pair in self.pairs if pair[0] in STREAMED]
         return urlencode([*wanted, ("events", "executions.update")])
 
-    def shows(self, status: str) -> bool:
-        """Whether a row of that status still belongs to the list."""
-        wanted = self.values("status")
+    def shows(self, *statuses: str) -> bool:
+        """Whether a row still belongs to the list; a retrying one is a waiting one too."""
+        wanted = self.statuses
         refused = [value[1:] for value in wanted if value.startswith("!")]
         asked = [value for value in wanted if not value.startswith("!")]
-        return status not in refused and (not asked or status in asked)
+        return not set(statuses) & set(refused) and (not asked or bool(set(statuses) & set(asked)))
+
+
+def _status_pair(status: str) -> tuple[str, str]:
+    return ("retrying", "1") if status == NodeStatus.RETRYING else ("status", status)
 
 
 def _url(pairs: Pairs) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from executions.states import ExecutionStatus
 from executions.ui.filters import GROUPS, Address
 from executions.ui.form import run_form
 from executions.ui.page import page, say, show
+from executions.ui.retrying import PageFilters, how_many
 from executions.ui.rows import Row
 from executions.ui.runnable import runnable
 
@@ -32,7 +34,7 @@ MOST_FOLLOWED = 200
 def executions(request: HttpRequest) -> HttpResponse:
     address = Address.of(request.GET)
     try:
-        found, following = queries.execution_rows(request.GET, address.cursor or None)
+        found, following = queries.execution_rows(PageFilters.of(request.GET), address.cursor or None)
     except (queries.InvalidFilter, queries.InvalidCursor) as problem:
         return say(request, 400, "This list cannot be shown", str(problem))
     rows = [Row(document) for document in found]
@@ -57,7 +59,8 @@ def _followed(request: HttpRequest, address: Address, rows: list[Row]) -> list[R
     here = {row.id for row in rows}
     asked = [name for name in request.GET.get("rows", "").split(",") if name and name not in here]
     documents = queries.rows_by_id(asked[:MOST_FOLLOWED]) if asked else []
-    return [Row(document, gone=not address.shows(document["status"])) for document in documents]
+    rows = [Row(document) for document in documents]
+    return [replace(row, gone=not address.shows(row.status, row.document["status"])) for row in rows]
 
 
 def _tabs(address: Address, stats: dict[str, int]) -> list[dict[str, Any]]:
@@ -65,6 +68,7 @@ def _tabs(address: Address, stats: dict[str, int]) -> list[dict[str, Any]]:
         "All": stats["total"],
         "Active": stats["queued"] + stats["running"] + stats["waiting"] + stats["paused"],
         "Waiting": stats["waiting"] + stats["paused"],
+        "Retrying": how_many(stats["waiting"]),
         "Failed": stats["failed"] + stats["timedOut"],
         "Done": stats["completed"] + stats["cancelled"],
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from executions.states import TERMINAL, NodeStatus
+from executions.states import TERMINAL
+from executions.ui.retrying import shown_status
 
 Document = dict[str, Any]
 
@@ -22,7 +23,7 @@ class Row:
     @property
     def status(self) -> str:
         """As stored, except that an execution which only waits to try again is told as retrying."""
-        return "retrying" if self._retries else str(self.document["status"])
+        return shown_status(self.document["status"], self.statuses)
 
     @property
     def is_terminal(self) -> bool:
@@ -50,10 +51,3 @@ class Row:
         error = self.document.get("error") or {}
         at, message = error.get("nodeId"), error.get("message", "")
         return self.document.get("waitReason") or (f"{at}: {message}" if at else message)
-
-    @property
-    def _retries(self) -> bool:
-        details = self.document["nodeDetails"].values()
-        return self.document["status"] == "waiting" and any(
-            detail["status"] == NodeStatus.RETRYING for detail in details
-        )

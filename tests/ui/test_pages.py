@@ -94,6 +94,17 @@ def test_an_execution_that_waits_to_try_again_is_told_as_retrying(browser: Clien
     assert "charge: attempt 2 after back-off" in text(page)
 
 
+def test_executions_that_wait_to_try_again_are_filtered_and_counted(browser: Client) -> None:
+    again, asleep = story.waits(), Story(MATH).start().begin("add")
+    asleep.wait("add", "sleep", asleep.at)
+
+    response = browser.get("/executions?retrying=1")
+
+    assert again.id in text(response) and asleep.id not in text(response)
+    assert "Waiting 2" in text(response) and "Retrying 1" in text(response)
+    assert re.search(r'href="\?retrying=1" aria-current', response.content.decode())
+
+
 def test_filters_are_in_the_url_and_can_be_taken_off(browser: Client) -> None:
     kept, other = story.failed(tags=["night"]), story.done()
 
@@ -205,7 +216,7 @@ def test_a_failed_execution_opens_on_its_failed_node(browser: Client) -> None:
 def test_a_waiting_execution_opens_on_what_it_waits_for(browser: Client) -> None:
     said = text(browser.get(f"/executions/{story.waits().id}"))
 
-    assert "Waiting for charge: attempt 2 after back-off, due" in said
+    assert "Retrying charge: attempt 2 after back-off, due" in said
     assert "Waits for attempt 2 after back-off" in said
 
 
