@@ -8,6 +8,7 @@ has everything too, unless a foreign web page sent it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
 from inspect import iscoroutinefunction
 from ipaddress import ip_address
 from typing import Any
@@ -111,7 +112,7 @@ def is_foreign(request: HttpRequest) -> bool:
     """Whether a page of another origin made the browser send this. Never curl, never a followed link."""
     origin = request.headers.get("Origin")
     if origin is not None:
-        return origin not in _own_origins(request)
+        return not any(fnmatchcase(origin, known) for known in _own_origins(request))
     site = request.headers.get("Sec-Fetch-Site", "none")
     followed = request.method in SAFE_METHODS and request.headers.get("Sec-Fetch-Mode") == "navigate"
     return site not in ("none", "same-origin") and not followed

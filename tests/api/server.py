@@ -30,7 +30,7 @@ class Server:
         self.log = home / "server.log"
         environment = {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "c4c_site.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.api.settings",
             "DATABASE_URL": database_url(),
             "C4C_DATA_DIR": str(home),
         }

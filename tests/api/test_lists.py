@@ -40,7 +40,7 @@ def test_pages_hold_while_executions_come(api: Client) -> None:
     found: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        body = api.get(LIST, {"limit": 2, **({"cursor": cursor} if cursor else {})})
+        body = api.get(LIST, {"limit": "2", "cursor": cursor})
         found += ids(body)
         cursor = body.json()["nextCursor"]
         stored.execution()

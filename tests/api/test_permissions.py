@@ -82,10 +82,12 @@ def test_a_foreign_name_that_resolves_here_is_not_the_operator(api: Client, sett
 
 
 @pytest.mark.parametrize(
-    "more", [{"REMOTE_ADDR": "192.168.1.7"}, {"HTTP_X_FORWARDED_FOR": "10.0.0.1, 127.0.0.1"}]
+    ("name", "addresses"),
+    [("REMOTE_ADDR", "192.168.1.7"), ("HTTP_X_FORWARDED_FOR", "10.0.0.1, 127.0.0.1")],
 )
-def test_another_machine_is_not_the_operator(api: Client, more: dict[str, str]) -> None:
-    assert api.get("/workflow/executions", **more).status_code == 401
+def test_another_machine_is_not_the_operator(api: Client, name: str, addresses: str) -> None:
+    api.defaults[name] = addresses
+    assert api.get("/workflow/executions").status_code == 401
 
 
 @pytest.mark.parametrize("changed", [{"DEBUG": False}, {"C4C": {"HOST": "0.0.0.0"}}, {"C4C": {}}])

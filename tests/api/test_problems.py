@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
+from executions import queries
 from executions.api.views.health import CHECKS
 from executions.models import Execution
 from tests.api import stored
@@ -263,3 +265,20 @@ def test_a_failing_server_tells_nothing_of_its_inside(api: Client, monkeypatch: 
 
 def test_a_foreign_host_name_is_a_400_problem(api: Client) -> None:
     assert_problem(api.get("/workflow/executions", headers={"host": "evil.example"}), 400)
+
+
+def test_a_database_that_does_not_answer_is_a_503(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError("connection refused by 10.1.2.3")
+
+    monkeypatch.setattr(queries, "stats", away)
+    response = api.get("/workflow/executions")
+    assert "10.1.2.3" not in str(assert_problem(response, 503))
+    assert response.headers["Retry-After"]
+
+
+def test_a_page_that_may_call_us_can_read_our_refusals(api: Client, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["http://localhost:8000"]
+    response = api.get("/workflow/nothing", headers={"origin": "http://localhost:8000"})
+    assert_problem(response, 404)
+    assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:8000"

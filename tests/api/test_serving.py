@@ -157,20 +157,26 @@ def test_300_callers_wait_on_a_handful_of_connections_and_no_threads(server: Ser
     callers = 300
     before = server.threads()
 
-    async def ask(client: httpx.AsyncClient) -> int:
-        response = await client.post("/workflow/execute", json={"workflow": napping(6)})
-        return response.status_code
+    async def ask(client: httpx.AsyncClient, number: int) -> tuple[int, str]:
+        body = {"workflow": napping(100), "executionId": f"caller-{number}"}
+        response = await client.post("/workflow/execute", json=body)
+        return response.status_code, response.json()["status"]
 
-    async def crowd() -> tuple[list[int], int, int]:
+    async def crowd() -> tuple[list[tuple[int, str]], int, int]:
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=server.base, timeout=60, limits=limits) as client:
-            asking = [asyncio.create_task(ask(client)) for _ in range(callers)]
-            await asyncio.to_thread(until, lambda: waiting(server) == callers, "all are stored")
-            connections = await asyncio.to_thread(database_connections)
-            return await asyncio.gather(*asking), connections, server.threads()
+        async with httpx.AsyncClient(base_url=server.base, timeout=100, limits=limits) as client:
+            asking = [asyncio.create_task(ask(client, number)) for number in range(callers)]
+            await asyncio.to_thread(until, lambda: waiting(server) == callers, "all are stored", 60)
+            connections, threads = await asyncio.to_thread(database_connections), server.threads()
+            cancelling = [
+                client.post(f"/workflow/executions/caller-{number}/cancel", json={})
+                for number in range(callers)
+            ]
+            await asyncio.gather(*cancelling)
+            return await asyncio.gather(*asking), connections, threads
 
     answers, connections, threads = asyncio.run(crowd())
-    assert answers == [200] * callers
+    assert answers == [(200, "cancelled")] * callers
     assert connections < 35
     assert threads < before + 60
 

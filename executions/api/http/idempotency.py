@@ -24,6 +24,8 @@ from executions.conf import conf
 from executions.models import IdempotentRequest
 from executions.permissions import actor
 
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
 GRACE = timedelta(seconds=5)
 PRUNED_AT_ONCE = 100
 
@@ -44,13 +46,20 @@ class Answered:
     answer: Answer
     claim: int | None = None
 
+    @property
+    def is_replayed(self) -> bool:
+        return REPLAYED in self.answer.headers
+
+
+def has_key(request: Request) -> bool:
+    return HEADER in request.headers
+
 
 def once(request: Request, work: Callable[[], Answer], *, waits: bool = False) -> Answered:
     """Do ``work`` unless the request's key has done it. ``waits``: the caller will ``settle`` the claim."""
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(HEADER)
     if key is None:
-        with transaction.atomic():
-            return Answered(work())
+        return Answered(work())
     _check(key)
     with transaction.atomic():
         claimed = _claim(_scope(request), key, _fingerprint(request))
@@ -101,7 +110,7 @@ def _known(request: Request, key: str) -> Answered:
         raise Refused(Problem(422, detail, "idempotency-key-reused"))
     if found.status is None and timezone.now() - found.created_at < _longest_flight():
         raise _in_flight()
-    headers = {**found.headers, "Idempotency-Replayed": "true"}
+    headers = {**found.headers, REPLAYED: "true"}
     return Answered(Answer(found.status or 202, found.body or {}, headers))
 
 

@@ -12,7 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from executions.api.http.problems import Problem, render, title
 
 API = ("/api/", "/workflow/", "/procedures", "/health", "/metrics", "/openapi.json", "/rpc/", "/webhooks/")
-KEPT_HEADERS = ("Retry-After", "Allow", "WWW-Authenticate")
+OF_THE_PAGE = frozenset({"content-type", "content-length", "content-encoding", "content-language"})
 DETAILS = {
     400: "The request cannot be understood.",
     403: "The request is refused.",
@@ -45,7 +45,7 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
     if response.status_code < 400 or not _is_page(response) or not wants_json(request):
         return response
     detail = DETAILS.get(response.status_code, title(response.status_code))
-    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    headers = {name: value for name, value in response.items() if name.lower() not in OF_THE_PAGE}
     return render(Problem(response.status_code, detail, headers=headers), request)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.views import set_rollback
@@ -91,6 +92,9 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(404, "There is nothing at this address.")
         case DjangoPermissionDenied():
             return Problem(403, str(error) or "You may not do this.")
+        case OperationalError() | InterfaceError():
+            headers = {"Retry-After": "1"}
+            return Problem(503, "The database does not answer.", "database-away", headers=headers)
     return _of_verbs(error)
 
 
