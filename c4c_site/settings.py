@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import environ
+from corsheaders.defaults import default_headers
 
 from c4c_site.data_folder import data_folder, secret_key
 from executions.permissions import is_loopback
@@ -38,6 +39,8 @@ SECRET_KEY = env("SECRET_KEY", default="") or secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]", HOST])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("C4C_CORS_ORIGINS", default=[])
+CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "last-event-id", "prefer", "traceparent")
+CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Link", "Location", "Retry-After")
 
 C4C = {"HOST": HOST}
 

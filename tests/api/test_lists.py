@@ -58,7 +58,7 @@ def test_pages_hold_while_executions_go_and_share_a_moment(api: Client) -> None:
 def test_the_link_header_leads_to_the_next_page_with_the_same_filters(api: Client) -> None:
     for _ in range(3):
         stored.execution(tags=["a b"])
-    first = api.get(LIST, {"limit": 2, "tag": "a b"})
+    first = api.get(LIST, {"limit": "2", "tag": "a b"})
     link = first.headers["Link"]
     assert link.endswith('; rel="next"')
     assert len(ids(api.get(link[1 : link.index(">")]))) == 1
