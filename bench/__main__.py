@@ -56,7 +56,7 @@ def one_round(place: server.Place, workload: Workload, options: argparse.Namespa
     found = [("c4c", measure("bench.run_c4c", place.url("c4c_bench"), "DATABASE_URL", workload.name, *counts))]
     counts[0] = str(max(100, options.executions // 5))
     for way in ["async"] if workload.parallel else ["sync", "async"]:
-        url = place.url("dbos_bench")
+        url = place.sqlalchemy_url("dbos_bench")
         figures = measure("bench.run_dbos", url, "DBOS_DATABASE_URL", workload.name, *counts, way)
         found.append((f"DBOS {way}", figures))
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 
@@ -27,8 +27,16 @@ class Place:
     settings: str
 
     def url(self, database: str) -> str:
-        parts = urlsplit(self.base)
-        return urlunsplit(parts._replace(path=f"/{database}"))
+        return urlunsplit(urlsplit(self.base)._replace(path=f"/{database}"))
+
+    def sqlalchemy_url(self, database: str) -> str:
+        """As DBOS reads it: a socket's folder is a parameter there."""
+        parts = urlsplit(self.url(database))
+        if "%2F" not in parts.netloc:
+            return urlunsplit(parts)
+        user, _, place = parts.netloc.rpartition("@")
+        socket, _, port = place.partition(":")
+        return urlunsplit(parts._replace(netloc=f"{user}@", query=f"host={unquote(socket)}&port={port}"))
 
 
 @contextmanager

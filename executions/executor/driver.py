@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Protocol
 
-from executions import transitions
+from executions import telemetry, transitions
 from executions.conf import conf
 from executions.executor.attempt import Attempt
 from executions.executor.clock import Clock
@@ -238,6 +238,8 @@ class Driver:
         self.over = True
         self._cancel_timer()
         self._drop_attempts()
+        if self.flow.status.is_terminal:
+            telemetry.ended(self.flow.execution_id)
         if self.finished is not None and not self.finished.done():
             ended = self.flow.status.is_terminal
             self.finished.set_result(self.flow.status) if ended else self.finished.cancel()
