@@ -73,10 +73,10 @@ def test_all_executions_are_followed_from_the_call_on() -> None:
     silent.loud = False
     silent.say("node.progress")
     received: dict[str, list[int]] = {}
-    for payload in islice(following, 3):
+    for payload in islice(following, 4):
         received.setdefault(payload["executionId"], []).append(payload["seq"])
     following.close()
-    assert received == {old.id: [5], new.id: [1, 2]}
+    assert received == {old.id: [5], new.id: [1, 2], silent.id: [2]}
 
 
 def test_following_all_loses_and_doubles_nothing_while_many_write() -> None:
