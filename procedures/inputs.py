@@ -14,8 +14,9 @@ from procedures.storable import encoded, is_suspect, some, unstorable
 
 class Input:
     def __init__(self, declared: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
-        self.schema = schema_of(self._adapter, "validation")
+        adapter: TypeAdapter[Any] = TypeAdapter(declared)
+        self._validate_json = adapter.validator.validate_json
+        self.schema = schema_of(adapter, "validation")
         self.secrets = secrets_of(self.schema)
 
     def validate(self, values: Any) -> Any:
@@ -30,7 +31,7 @@ class Input:
         if is_suspect(text) and (found := some(unstorable(values))):
             raise InvalidInput(found)
         try:
-            return self._adapter.validate_json(text, strict=True)
+            return self._validate_json(text, strict=True)
         except ValidationError as error:
             return self._validate_again(values, error)
 
@@ -39,7 +40,7 @@ class Input:
         mended = with_integers(values, error)
         if mended is not None:
             try:
-                return self._adapter.validate_json(encoded(mended), strict=True)
+                return self._validate_json(encoded(mended), strict=True)
             except ValidationError as again:
                 error = again
         raise InvalidInput(some(problems_of(error, values, self.secrets))) from None

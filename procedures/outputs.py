@@ -19,8 +19,10 @@ from procedures.storable import DEEPEST, encoded, is_suspect, not_finite, parts,
 
 class Output:
     def __init__(self, declared: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
-        self.schema = schema_of(self._adapter, "serialization")
+        adapter: TypeAdapter[Any] = TypeAdapter(declared)
+        self._validate_json = adapter.validator.validate_json
+        self._to_python = adapter.serializer.to_python
+        self.schema = schema_of(adapter, "serialization")
         self.secrets = secrets_of(self.schema)
         self._needs_no_check = _sound_classes(declared)
 
@@ -28,17 +30,17 @@ class Output:
         """Plain JSON data. Raises ``InvalidOutput``."""
         try:
             found = value if isinstance(value, self._needs_no_check) else self._checked(value)
-            dumped = self._adapter.dump_python(found, mode="json", by_alias=True, warnings="error")
+            dumped = self._to_python(found, mode="json", by_alias=True, warnings="error")
             suspect = is_suspect(encoded(dumped))
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidOutput(self._problems(value, error)) from None
         if suspect:
-            _require_storable(dumped, self._adapter.dump_python(found, by_alias=True))
+            _require_storable(dumped, self._to_python(found, by_alias=True))
         return dumped
 
     def _checked(self, value: Any) -> Any:
         """Judged by its JSON, as strictly as an input."""
-        return self._adapter.validate_json(to_json(value, inf_nan_mode="constants"), strict=True)
+        return self._validate_json(to_json(value, inf_nan_mode="constants"), strict=True)
 
     def _problems(self, value: Any, error: Exception) -> list[Problem]:
         """The first look that finds something tells: is it JSON, can it be stored, does it fit?"""
@@ -51,7 +53,7 @@ class Output:
 
     def _misfits(self, plain: Any) -> list[Problem]:
         try:
-            self._adapter.validate_json(encoded(plain), strict=True)
+            self._validate_json(encoded(plain), strict=True)
         except ValidationError as error:
             return some(problems_of(error, plain, self.secrets))
         return []

@@ -242,7 +242,7 @@ def test_a_heavy_computation_leaves_the_interpreter_to_others() -> None:
         time.sleep(0.0005)
         ticks += 1
     # Held for its usual 5 ms each time, the interpreter would be had some 40 times.
-    assert ticks > 60
+    assert ticks > 100
 
 
 @pytest.mark.parametrize("iterations", [0, 1_000_001, 1.5])
