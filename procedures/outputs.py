@@ -44,14 +44,17 @@ class Output:
 
     def _problems(self, value: Any, error: Exception) -> list[Problem]:
         """The first look that finds something tells: is it JSON, can it be stored, does it fit?"""
-        found = some(_unserialisable(value))
-        if found:
-            return found
-        plain = _plain(value)
-        found = some(unstorable(plain)) or self._misfits(plain)
-        return found or [{"detail": f"not JSON: {error}", "pointer": ""}]
+        found = some(_unserialisable(value)) or self._misfits(value)
+        return found or [problem_at((), f"not JSON: {error}")]
 
-    def _misfits(self, plain: Any) -> list[Problem]:
+    def _misfits(self, value: Any) -> list[Problem]:
+        try:
+            plain = _plain(value)
+        except (TypeError, ValueError):  # for a reason of its own, such as a serializer that fails
+            return []
+        return some(unstorable(plain)) or self._refusals(plain)
+
+    def _refusals(self, plain: Any) -> list[Problem]:
         try:
             self._validate_json(encoded(plain), strict=True)
         except ValidationError as error:
@@ -92,7 +95,8 @@ def _unserialisable(value: Any) -> Iterator[Problem]:
 def _parts(value: Any) -> Iterable[tuple[object, Any]]:
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        return [(field.serialization_alias or name, getattr(value, name)) for name, field in fields.items()]
+        found = [(name, fields[name].serialization_alias) for name in fields if name in vars(value)]
+        return [(alias or name, vars(value)[name]) for name, alias in found]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
     return parts(value)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 from pydantic.alias_generators import to_camel
 
 from procedures import InvalidOutput
@@ -38,6 +38,17 @@ class Point:
 
 class Opaque:
     pass
+
+
+class Broken(BaseModel):
+    x: int = 1
+
+    @field_serializer("x")
+    def fail(self, x: int) -> int:
+        raise ValueError("out of order")
+
+
+def broken() -> Broken: ...
 
 
 def total() -> Total: ...
@@ -97,6 +108,11 @@ def test_a_model_that_was_changed_into_nonsense_is_refused_with_the_place() -> N
     assert problems(total, wrong) == [
         {"detail": "grandTotal: Input should be a valid number", "pointer": "/grandTotal"}
     ]
+
+
+def test_a_serializer_that_fails_and_keys_that_are_no_text_are_refused() -> None:
+    assert "out of order" in problems(broken, Broken())[0]["detail"]
+    assert problems(anything, {Opaque(): 1})[0]["detail"].startswith("not JSON: ")
 
 
 def test_types_without_json_are_told_as_text() -> None:
