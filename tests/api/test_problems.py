@@ -51,9 +51,20 @@ def test_an_unknown_address_of_the_api_is_a_404_problem(api: Client, path: str, 
     assert_problem(api.get(path, headers={"accept": accept}), 404)
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/problem+json"])
+def test_an_address_that_is_nobodys_is_a_404_problem(api: Client, accept: str) -> None:
+    assert_problem(api.get("/nothing", headers={"accept": accept}), 404)
+
+
 def test_a_page_that_is_not_there_stays_a_page_for_a_browser(api: Client) -> None:
-    response = api.get("/nothing", headers={"accept": "text/html"})
-    assert response.status_code == 404 and response.headers["Content-Type"].startswith("text/html")
+    for path in ("/nothing", "/executions/nobody"):
+        response = api.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+        assert response.status_code == 404 and response.headers["Content-Type"].startswith("text/html")
+
+
+def test_a_pages_own_refusal_is_a_page_unless_json_is_asked_for(api: Client) -> None:
+    assert api.get("/executions/nobody").headers["Content-Type"].startswith("text/html")
+    assert_problem(api.get("/executions/nobody", headers={"accept": "application/json"}), 404)
 
 
 def test_an_unknown_workflow_is_a_404_with_the_nearest_names(api: Client) -> None:

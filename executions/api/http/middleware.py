@@ -50,12 +50,11 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
 
 
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith(API) or not request.accepts("text/html") or not _names_html(request)
-
-
-def _names_html(request: HttpRequest) -> bool:
-    """curl's ``*/*`` does not: only who names HTML gets it."""
-    return "text/html" in request.headers.get("Accept", "")
+    """By address or by ``Accept``; of who accepts anything (curl) where no page has answered."""
+    accepted = request.headers.get("Accept", "")
+    if request.path.startswith(API) or ("json" in accepted and "text/html" not in accepted):
+        return True
+    return request.resolver_match is None and "text/html" not in accepted
 
 
 def _is_page(response: HttpResponseBase) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,5 +34,5 @@ def page(request: Request, document: dict[str, Any], next_cursor: str | None) ->
     if next_cursor is not None:
         query = request.query_params.copy()
         query["cursor"] = next_cursor
-        response["Link"] = f'<{request.path}?{urlencode(query, doseq=True)}>; rel="next"'
+        response["Link"] = f'<{quote(request.path)}?{urlencode(query, doseq=True)}>; rel="next"'
     return response

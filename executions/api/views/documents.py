@@ -30,6 +30,10 @@ SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "PREPROCESSING_HOOKS": ["executions.api.views.documents.canonical_endpoints"],
     "POSTPROCESSING_HOOKS": [],
+    "AUTHENTICATION_WHITELIST": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
 }
 
 

@@ -51,6 +51,7 @@ class ExecutionStream(ApiView):
         description=DETAIL_FRAMES,
         tags=["streams"],
         parameters=[
+            OpenApiParameter("execution_id", str, OpenApiParameter.PATH),
             OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Where to go on."),
             OpenApiParameter("lastEventId", str, description="The same where no header can be set."),
             OpenApiParameter("after", int, description="Replay the log from above this seq."),
