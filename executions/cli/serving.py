@@ -19,14 +19,14 @@ from twisted.internet import reactor as installed_reactor
 from executions import notifications
 from executions.cli.doors import Application, Forward
 from executions.executor import Executor
-from executions.streams import close_all_streams
+from executions.streams import shutdown
 
 log = logging.getLogger("c4c.serve")
 reactor: Any = installed_reactor
 
-ANSWERS_SECONDS = 0.6  # what answers in flight are given, streams included
-EXECUTOR_SECONDS = 0.6  # then what attempts in flight are given; their executions go on elsewhere or later
-LAST_SECONDS = 1.9  # then the process ends, whatever a view may still be doing
+ANSWERS_SECONDS = 0.8  # what answers in flight are given, streams included
+ATTEMPTS_SECONDS = 0.8  # what attempts in flight are given; their executions go on elsewhere or later
+LAST_SECONDS = 1.9  # then the process ends, whatever a view or a procedure may still be doing
 FAILED = 1
 
 
@@ -51,16 +51,16 @@ class Service:
             endpoints=build_endpoint_description_strings(host=host, port=port),
             signal_handlers=False,
             server_name="c4c",
+            verbosity=2,  # errors of Twisted go to our log, not to nowhere
         )
 
     def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM, SIGINT, or the executor's failure. ``ready`` is called once it listens."""
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, self._on_signal)
         connections.close_all()  # what the start needed; from here on connections belong to requests
-        reactor.callWhenRunning(self._on_running, ready)
+        reactor.callWhenRunning(reactor.callLater, 0, self._on_running, ready)  # inside the running loop
         self._server.run()
-        self._stop_executor()
+        if self._thread.is_alive():
+            self._thread.join(ATTEMPTS_SECONDS)
         notifications.close(0.2)
 
     def _on_running(self, ready: Callable[[], None]) -> None:
@@ -68,6 +68,9 @@ class Service:
             self.exit_code = FAILED
             self._server.stop()
             return
+        shutdown.install()  # the streams' own handlers first, or the first stream would put them over ours
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, self._on_signal)
         if self._executor is not None:
             self._thread.start()
         ready()
@@ -80,22 +83,28 @@ class Service:
             log.exception("the executor failed, so the server ends")
         if not self._ending:
             self.exit_code = FAILED
+            self._limit()
             reactor.callFromThread(self._end)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._limit()
         reactor.callFromThread(self._end)
+
+    def _limit(self) -> None:
+        last = threading.Timer(LAST_SECONDS, os._exit, (self.exit_code,))
+        last.daemon = True
+        last.start()
 
     def _end(self) -> None:
         """Streams end first, in order: Daphne would cut them, and a browser would take that for a failure."""
         if self._ending:
             return
         self._ending = True
-        last = threading.Timer(LAST_SECONDS, os._exit, (self.exit_code,))
-        last.daemon = True
-        last.start()
+        if self._executor is not None:
+            self._executor.stop(ATTEMPTS_SECONDS)
         for listener in self._server.listeners:
             listener.addCallback(lambda port: port and port.stopListening())
-        close_all_streams()
+        shutdown.close_all_streams(refuse=True)
         if self._forward is not None:
             self._forward.close()
         self._leave_when_answered(monotonic() + ANSWERS_SECONDS)
@@ -109,8 +118,3 @@ class Service:
     def _answering(self) -> bool:
         running = [each.get("application_instance") for each in self._server.connections.values()]
         return any(each is not None and not each.done() for each in running)
-
-    def _stop_executor(self) -> None:
-        if self._executor is not None and self._thread.is_alive():
-            self._executor.stop(EXECUTOR_SECONDS)
-            self._thread.join(EXECUTOR_SECONDS + 0.4)
