@@ -98,7 +98,7 @@ def is_local(request: HttpRequest) -> bool:
 
     The ``Host`` header must name the loopback too: a foreign name that resolves here (DNS rebinding) fails.
     """
-    peers = [request.META.get("REMOTE_ADDR") or "127.0.0.1"]
+    peers = [request.META.get("REMOTE_ADDR", "")]
     peers += filter(None, request.headers.get("X-Forwarded-For", "").split(","))
     return (
         settings.DEBUG

@@ -77,6 +77,7 @@ def execution(status: str = "completed", **fields: Any) -> Execution:
             "queued_at": queued,
             "started_at": None if status == "queued" else queued + timedelta(milliseconds=5),
             "ended_at": queued + timedelta(milliseconds=77) if ended else None,
+            "available_at": None if ended else queued,
             "trace_id": "a" * 32,
             "span_id": "b" * 16,
             **fields,

@@ -93,7 +93,7 @@ def test_a_foreign_name_that_resolves_here_is_not_the_operator(api: Client, sett
 
 @pytest.mark.parametrize(
     ("name", "addresses"),
-    [("REMOTE_ADDR", "192.168.1.7"), ("HTTP_X_FORWARDED_FOR", "10.0.0.1, 127.0.0.1")],
+    [("REMOTE_ADDR", "192.168.1.7"), ("REMOTE_ADDR", ""), ("HTTP_X_FORWARDED_FOR", "10.0.0.1, 127.0.0.1")],
 )
 def test_another_machine_is_not_the_operator(api: Client, name: str, addresses: str) -> None:
     api.defaults[name] = addresses
