@@ -16,7 +16,7 @@ from executions.ui.actions import offered
 from executions.ui.graph import graph
 from executions.ui.log import log
 from executions.ui.outline import Outline
-from executions.ui.page import page, say, show
+from executions.ui.page import followed_at, page, say, show
 from executions.ui.retrying import shown_status
 from executions.ui.steps import PAGE, last_run, steps, tries
 from executions.ui.timeline import timeline
@@ -49,8 +49,8 @@ def _head(request: HttpRequest, execution: Execution, outline: Outline) -> dict[
         "total": total,
         "actions": offered(execution, request.user),
         "sees_stack": may(request.user, "see_errors", execution),
-        "stream": f"/api/workflow/executions/{execution.pk}/stream",
-        "poll": f"/workflow/executions/{execution.pk}/events",
+        "stream": followed_at(f"/{execution.pk}/stream"),
+        "poll": followed_at(f"/{execution.pk}/events"),
         "now": timezone.now(),
     }
 

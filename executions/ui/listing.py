@@ -13,7 +13,7 @@ from executions.permissions import may
 from executions.states import ExecutionStatus
 from executions.ui.filters import GROUPS, Address
 from executions.ui.form import run_form
-from executions.ui.page import page, say, show
+from executions.ui.page import followed_at, page, say, show
 from executions.ui.retrying import PageFilters, how_many
 from executions.ui.rows import Row
 from executions.ui.runnable import runnable
@@ -41,6 +41,7 @@ def executions(request: HttpRequest) -> HttpResponse:
     stats = queries.stats()
     context = {
         "address": address,
+        "stream": followed_at(f"-stream?{address.stream_query}"),
         "rows": rows,
         "followed": _followed(request, address, rows),
         "older": address.older(following),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from executions.permissions import may
@@ -54,6 +55,11 @@ def show(request: HttpRequest, template: str, context: dict[str, Any], status: i
     """A page, or with ``?fragment=1`` only what the live client replaces: the same template, included."""
     name = f"c4c/executions/_{template}.html" if is_fragment(request) else f"c4c/executions/{template}.html"
     return render(request, name, {**context, **chrome(request)}, status=status)
+
+
+def followed_at(tail: str) -> str:
+    """Where the live client listens and asks: below the API's executions, wherever the API is mounted."""
+    return reverse("c4c_api:executions_alias") + tail
 
 
 def is_fragment(request: HttpRequest) -> bool:

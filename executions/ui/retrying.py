@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
 
 from django.db.models import Exists, OuterRef
 from django.http import QueryDict
@@ -43,7 +42,7 @@ class PageFilters(Filters):
 
 def retrying(executions: ExecutionQuerySet) -> ExecutionQuerySet:
     again = NodeRun.objects.filter(execution=OuterRef("pk"), status=NodeStatus.RETRYING)
-    return cast(ExecutionQuerySet, executions.filter(Exists(again), status=ExecutionStatus.WAITING))
+    return executions.filter(Exists(again), status=ExecutionStatus.WAITING)
 
 
 def how_many(waiting: int) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from executions import notifications
@@ -60,6 +61,7 @@ def chromium(database: None) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=_path(playwright), args=["--no-sandbox"])
         yield browser
         browser.close()
+        connections.close_all()  # those of this thread while Playwright's loop runs in it are not its others
 
 
 @pytest.fixture

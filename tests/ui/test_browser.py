@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.ui import story
 from tests.ui.server import Server
@@ -28,11 +28,11 @@ def live(page: Page, state: str = "Live") -> None:
     expect(page.locator("[data-connection-word]")).to_have_text(state)
 
 
-def row(page: Page, made: Story):  # type: ignore[no-untyped-def]
+def row(page: Page, made: Story) -> Locator:
     return page.locator(f'[data-row="{made.id}"]')
 
 
-def node(page: Page, node_id: str):  # type: ignore[no-untyped-def]
+def node(page: Page, node_id: str) -> Locator:
     return page.locator(f'[data-node="{node_id}"]')
 
 
@@ -426,6 +426,10 @@ def test_axe_finds_nothing_and_the_policy_is_kept(page: Page, server: Server, th
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (
             f"{path} is wider than the window"
         )
+        cut = page.locator(".list").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth)"
+        )
+        assert cut == []
     assert [line for line in told if "404" not in line] == []
 
 

@@ -389,7 +389,7 @@ function pause(button) {
 }
 
 function showPause(button) {
-  button.textContent = paused() ? "Follow" : "Pause";
+  button.textContent = paused() ? "Go live" : "Pause live";
   button.setAttribute("aria-pressed", String(paused()));
 }
 
