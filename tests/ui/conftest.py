@@ -54,6 +54,14 @@ def server(database: None, folder: Path) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture
+def mortal(database: None, folder: Path) -> Iterator[Server]:
+    """A server that its test may stop and start."""
+    running = Server(folder, "ui", STREAM_SWEEP_SECONDS=0.3)
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="module")
 def chromium(database: None) -> Iterator[Browser]:
     # The database first, so that it outlives Playwright's loop.

@@ -216,42 +216,42 @@ class TestABrokenStream:
         live(page)
         self.end(page, made)
 
-    def test_gone_with_its_server(self, page: Page, server: Server, made: Story) -> None:
-        open_detail(page, server, made)
+    def test_gone_with_its_server(self, page: Page, mortal: Server, made: Story) -> None:
+        open_detail(page, mortal, made)
         live(page)
 
-        server.stop()
+        mortal.stop()
         live(page, "Reconnecting")
         made.run("check-premium", "standard")
-        server.start()
+        mortal.start()
 
         self.end(page, made)
 
-    def test_offline(self, page: Page, server: Server, made: Story, context: BrowserContext) -> None:
-        open_detail(page, server, made)
+    def test_offline(self, page: Page, mortal: Server, made: Story, context: BrowserContext) -> None:
+        open_detail(page, mortal, made)
         live(page)
 
-        server.stop()
+        mortal.stop()
         context.set_offline(True)
         live(page, "Reconnecting")
-        server.start()
+        mortal.start()
         context.set_offline(False)
 
         self.end(page, made)
 
-    def test_resumed_where_it_was(self, page: Page, server: Server, made: Story) -> None:
+    def test_resumed_where_it_was(self, page: Page, mortal: Server, made: Story) -> None:
         """The cursor goes along: nothing is sent twice."""
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if STREAMS.search(request.url) else None)
-        open_detail(page, server, made)
+        open_detail(page, mortal, made)
         live(page)
         made.run("check-premium")
         expect(node(page, "check-premium")).to_have_attribute("data-status", "completed")
         told = made.execution.last_seq
 
-        server.stop()
+        mortal.stop()
         live(page, "Reconnecting")
-        server.start()
+        mortal.start()
         live(page)
 
         assert asked[-1].endswith(f"lastEventId={made.id}%3A{told}")
