@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+PEERS := $(VENV)/.peers
 
 .PHONY: help run test check lint types bench clean
 
@@ -31,7 +32,7 @@ lint: $(TOOLS) ## Format, lint, import floors, Django's own checks
 types: $(TOOLS) ## Check the types
 	$(BIN)/mypy
 
-bench: $(TOOLS) ## Measure throughput and latency
+bench: $(PEERS) ## Measure throughput and latency, beside a peer
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the virtual environment and what tools left, never data
@@ -51,4 +52,9 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 $(TOOLS): pyproject.toml | $(INSTALLED)
 	@echo "installing what checks and tests need into $(VENV)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(PEERS): pyproject.toml | $(INSTALLED)
+	@echo "installing what the benchmark is measured against into $(VENV)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[bench]'
 	@touch $@

@@ -24,7 +24,7 @@ class Site:
 
     def __init__(self, home: Path, port: int, *words: str) -> None:
         self.base = f"http://127.0.0.1:{port}"
-        self.log = home.parent / f"{port}.log"
+        self.log = home.parent / f"{len(list(home.parent.iterdir()))}.log"
         command = [sys.executable, "manage.py", "c4c", "serve", *words, "-p", str(port)]
         environment = {**os.environ, "C4C_DATA_DIR": str(home), "DATABASE_URL": ""}
         environment |= {"DJANGO_SETTINGS_MODULE": "c4c_site.settings"}
