@@ -1,7 +1,7 @@
 """``python -m bench``: c4c beside DBOS Transact and a bare pgbench, on one PostgreSQL, in one run.
 
-Without ``DATABASE_URL`` on the embedded server, whose durable defaults are left as they are. Each measurement is a
-process of its own on a database of its own; systems take turns, and the table has the medians of all rounds.
+Without ``DATABASE_URL`` on the embedded server, whose durable defaults are left as they are. Each measurement is
+a process of its own on a database of its own; systems take turns, and the table has the medians of all rounds.
 """
 
 from __future__ import annotations
@@ -46,14 +46,20 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--executions", type=int, default=1000, help="of c4c per measurement (DBOS: a fifth)")
-    parser.add_argument("--alone", type=int, default=200, help="executions run one after the other for latency")
+    parser.add_argument(
+        "--alone", type=int, default=200, help="executions run one after the other for latency"
+    )
     return parser.parse_args()
 
 
-def one_round(place: server.Place, workload: Workload, options: argparse.Namespace) -> list[tuple[str, Figures]]:
+def one_round(
+    place: server.Place, workload: Workload, options: argparse.Namespace
+) -> list[tuple[str, Figures]]:
     """c4c, then DBOS in its better way: sequential workloads are run both sync and async."""
     counts = [str(options.executions), str(options.alone)]
-    found = [("c4c", measure("bench.run_c4c", place.url("c4c_bench"), "DATABASE_URL", workload.name, *counts))]
+    found = [
+        ("c4c", measure("bench.run_c4c", place.url("c4c_bench"), "DATABASE_URL", workload.name, *counts))
+    ]
     counts[0] = str(max(100, options.executions // 5))
     for way in ["async"] if workload.parallel else ["sync", "async"]:
         url = place.sqlalchemy_url("dbos_bench")
@@ -101,7 +107,7 @@ def table(rounds: dict[tuple[str, str], list[Figures]]) -> str:
     for (workload, system), found in rounds.items():
         rate, p50, p95 = summary(found)
         own_rate, own_p50, _ = summary(rounds[workload, "c4c"])
-        ratios = "| |" if system == "c4c" else f"| {own_rate / rate:.1f} × | {own_p50 / p50:.2f} × |"
+        ratios = "| |" if system == "c4c" else f"| {own_rate / rate:.1f} x | {own_p50 / p50:.2f} x |"
         title = WORKLOADS[workload].title
         lines.append(f"| {title} | {system} | {rate:,.0f} | {p50:.2f} ms | {p95:.2f} ms {ratios}")
     return "\n".join(lines)

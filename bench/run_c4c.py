@@ -1,6 +1,6 @@
 """One measurement of c4c, in a process of its own: ``python -m bench.run_c4c WORKLOAD EXECUTIONS LATENCIES``.
 
-Prints a JSON line: steps per second with ``IN_FLIGHT`` executions under way, and the times of executions alone.
+Prints a JSON line: steps per second with ``IN_FLIGHT`` executions under way, and times of executions alone.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def measure(executor: Executor, workload: Workload, executions: int, alone: int)
     times = run(latencies(executor, workload.name, alone))
     before = Execution.objects.filter(workflow_id=workload.name).count()
     seconds = run(throughput(executor, workload.name, executions))
-    assert Execution.objects.filter(workflow_id=workload.name, status="completed").count() == before + executions
+    assert (
+        Execution.objects.filter(workflow_id=workload.name, status="completed").count() == before + executions
+    )
     durable(workload, before + executions)
     return {"steps_per_second": executions * workload.steps / seconds, "latencies": times}
 
@@ -110,7 +112,9 @@ def durable(workload: Workload, executions: int) -> None:
     """Every step's start, end and output is in the database, or the figure is worth nothing."""
     mine = {"execution__workflow_id": workload.name}
     steps = NodeRun.objects.filter(procedure="bench.step", status="completed", output__isnull=False, **mine)
-    assert steps.filter(started_at__isnull=False, ended_at__isnull=False).count() == executions * workload.steps
+    assert (
+        steps.filter(started_at__isnull=False, ended_at__isnull=False).count() == executions * workload.steps
+    )
     for told in ("node.started", "node.completed"):
         assert Event.objects.filter(type=told, **mine).count() >= executions * workload.steps
 

@@ -94,7 +94,9 @@ async def measure_async(executions: int, alone: int) -> tuple[list[float], float
 
 def main() -> None:
     executions, alone, way = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    DBOS(config={"name": "bench", "system_database_url": os.environ["DBOS_DATABASE_URL"], "log_level": "ERROR"})
+    DBOS(
+        config={"name": "bench", "system_database_url": os.environ["DBOS_DATABASE_URL"], "log_level": "ERROR"}
+    )
     DBOS.launch()
     if way == "async":
         times, seconds = asyncio.run(measure_async(executions, alone))

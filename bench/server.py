@@ -58,8 +58,8 @@ def running() -> Iterator[Place]:
 def _prepared(base: str) -> Place:
     with psycopg.connect(base, autocommit=True) as connection:
         for name in DATABASES:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')  # type: ignore[call-overload]
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
         version = connection.execute("SHOW server_version").fetchone()
         settings = [(name, connection.execute(f"SHOW {name}").fetchone()) for name in DURABLE]
     told = ", ".join(f"{name} {row[0]}" for name, row in settings if row)

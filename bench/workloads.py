@@ -1,4 +1,4 @@
-"""The three workloads, and how each is asked for. A step does next to nothing: what is measured is durability."""
+"""The three workloads. A step does next to nothing: what is measured is durability."""
 
 from __future__ import annotations
 
