@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+BENCH := $(VENV)/.bench
 PEERS := $(VENV)/.peers
 
 .PHONY: help run test check lint types bench clean
@@ -47,6 +48,10 @@ $(BIN)/python:
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	@echo "installing what c4c needs into $(VENV)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable .
+	@touch $@
+
+$(BENCH): pyproject.toml | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 $(TOOLS): pyproject.toml | $(INSTALLED)

@@ -1,7 +1,7 @@
 """``python -m bench``: c4c beside DBOS Transact and a bare pgbench, on one PostgreSQL, in one run.
 
-Without ``DATABASE_URL`` on the embedded server, whose durable defaults are left as they are. Each measurement is
-a process of its own on a database of its own; systems take turns, and the table has the medians of all rounds.
+Without ``DATABASE_URL`` on the embedded server, whose durable defaults are left as they are. Each measurement
+is a process of its own on a database of its own; systems take turns, the table has the medians of all rounds.
 """
 
 from __future__ import annotations
