@@ -32,14 +32,14 @@ def adopted(execution_id: str, runs: Iterable[NodeRun], source: str) -> list[Row
 
 def _stands(run: NodeRun, *, within_open: bool) -> bool:
     if not within_open:
-        return run.started_at is not None
+        return run.started_at is not None or run.adopted_from is not None
     handled = run.status == NodeStatus.FAILED and run.next_node_id is not None
     return run.status == NodeStatus.COMPLETED or handled
 
 
 def _reopens(run: NodeRun) -> bool:
     unfinished = run.status in (NodeStatus.FAILED, NodeStatus.CANCELLED) and run.next_node_id is None
-    return run.kind in SCOPES and run.started_at is not None and unfinished
+    return run.kind in SCOPES and unfinished
 
 
 def _row(execution_id: str, run: NodeRun, numbers: dict[int | None, int | None], source: str | None) -> Row:

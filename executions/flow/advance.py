@@ -45,10 +45,11 @@ def begin(flow: Flow, plan: Plan) -> None:
 
 def take_up(flow: Flow, plan: Plan, deadline: datetime | None, lost: Lost, most_lost: int) -> None:
     """Claimed: begin, or go on from where the rows stand. Whatever was in flight is lost."""
+    if flow.started_at is not None:
+        follow(flow, plan)
     expire(flow, plan, deadline)
     lose(flow, plan, lost, most_lost)
     if flow.started_at is not None:
-        follow(flow, plan)
         start_pending(flow, plan)
         due(flow, plan)
     elif not (flow.held or flow.ending):
@@ -120,9 +121,14 @@ def start_pending(flow: Flow, plan: Plan) -> None:
 def lose(flow: Flow, plan: Plan, lost: Lost, most: int) -> None:
     """Every attempt in flight is gone: with a dead executor, or with this one as it stops."""
     for run in [run for run in flow.live_runs() if run.is_in_flight]:
-        if run.is_in_flight:
-            runs.attempt_lost(flow, plan, run, lost, most)
-            scopes.weigh(flow, plan)
+        lose_one(flow, plan, run, lost, most)
+
+
+def lose_one(flow: Flow, plan: Plan, run: Run, lost: Lost, most: int) -> None:
+    """This attempt is gone, if it is in flight."""
+    if run.is_in_flight:
+        runs.attempt_lost(flow, plan, run, lost, most)
+        scopes.weigh(flow, plan)
 
 
 def expire(flow: Flow, plan: Plan, deadline: datetime | None) -> None:

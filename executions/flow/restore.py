@@ -107,7 +107,7 @@ def _lines(flow: Flow, rows: Iterable[Row]) -> Lines:
         run = _run(flow, row)
         flow.runs.append(run)
         lines[row.scope, row.branch].append(run)
-        if run.status is NodeStatus.CANCELLED and run.started_at is None:
+        if run.status is NodeStatus.CANCELLED and run.started_at is None and run.adopted_from is None:
             flow.unstarted.append(run.index)
     return lines
 

@@ -85,7 +85,7 @@ def fail(flow: Flow, plan: Plan, run: Run, error: dict[str, Any]) -> None:
 
 def cancel(flow: Flow, plan: Plan, run: Run, reason: str) -> None:
     """It does not go on. The event names the attempt that it ends: none before the first, or between two."""
-    ends_one = run.status in (NodeStatus.RUNNING, NodeStatus.WAITING)
+    ends_one = run.attempt_at is not None and run.status in (NodeStatus.RUNNING, NodeStatus.WAITING)
     if run.started_at is None:
         flow.unstarted.append(run.index)
     _end(flow, plan, run, "cancel", reason=reason, attempt=run.attempt if ends_one else None)

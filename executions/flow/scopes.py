@@ -33,6 +33,7 @@ def stop(flow: Flow, plan: Plan, frames: Iterable[Frame], reason: str) -> None:
         run.stopping = run.stopping or reason
         if run.scope is not None:
             pending.extend(run.scope.live()[::-1])
+            plan.undecided.append(run.scope)
         elif run.is_in_flight and run not in plan.launch:
             plan.stop.append(run)
         else:

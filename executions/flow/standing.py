@@ -6,7 +6,7 @@ from typing import Any
 
 from executions.flow.moves import move
 from executions.flow.plan import Plan
-from executions.flow.state import Ending, Flow, Run, shown
+from executions.flow.state import Ending, Flow, shown
 from executions.flow.values import problem
 from executions.states import ExecutionStatus, NodeStatus
 
@@ -67,15 +67,13 @@ def _pause(flow: Flow, plan: Plan) -> None:
 
 
 def _wait(flow: Flow, plan: Plan) -> None:
-    first = min(flow.live_runs(), key=_due, default=None)
-    if first is not None and first.status in (NodeStatus.WAITING, NodeStatus.RETRYING):
+    """Only for timers: what was lost as its executor stopped is to start again at once, elsewhere."""
+    live = list(flow.live_runs())
+    parked = [(run.available_at, run.index) for run in live if run.available_at is not None]
+    if parked and not any(run.status is NodeStatus.PENDING for run in live):
+        first = flow.runs[min(parked)[1]]
         reason = f"{first.node.id}: {first.wait_reason}"
         move(flow, plan, "park", wait_reason=reason, timestamp=plan.ms, reason=reason)
-
-
-def _due(run: Run) -> tuple[bool, float, int]:
-    at = run.available_at
-    return at is None, at.timestamp() if at else 0.0, run.index
 
 
 def given(**data: str) -> dict[str, str]:
