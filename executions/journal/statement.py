@@ -1,7 +1,8 @@
 """The one statement that writes transitions, and nothing half of any.
 
-Every transition of a batch goes in as JSON; each execution's row is its own guard (lease token and last seq), and
-node runs, events and commands are written only where the guard let the row move. One round trip, one commit.
+Every transition of a batch goes in as JSON; each execution's row is its own guard (lease token and last seq),
+and node runs, events and commands are written only where the guard let the row move. One round trip, one
+commit.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ WITH asked AS MATERIALIZED (
   JOIN applied ON applied.id = r.x
 ), reached AS (
   INSERT INTO {NodeRun._meta.db_table} (
-    execution_id, index, node_id, kind, procedure, status, wait_reason, attempt, lost, previous, scope, branch,
-    input, output, error, next_node_id, attempts, spans, started_at, attempt_at, ended_at, available_at,
-    ended_seq, adopted_from)
+    execution_id, index, node_id, kind, procedure, status, wait_reason, attempt, lost, previous, scope,
+    branch, input, output, error, next_node_id, attempts, spans, started_at, attempt_at, ended_at,
+    available_at, ended_seq, adopted_from)
   SELECT x, i, node, kind, procedure, status, reason, attempt, lost, previous, scope, branch, input, output,
     error, next, attempts, spans, to_timestamp(started), to_timestamp(began), to_timestamp(ended),
     to_timestamp(available), eseq, adopted
@@ -72,7 +73,8 @@ WITH asked AS MATERIALIZED (
   UPDATE {NodeRun._meta.db_table} n SET
     status = r.status, wait_reason = r.reason, attempt = r.attempt, lost = r.lost, input = r.input,
     output = r.output, error = r.error, next_node_id = r.next, attempts = r.attempts, spans = r.spans,
-    started_at = to_timestamp(r.started), attempt_at = to_timestamp(r.began), ended_at = to_timestamp(r.ended),
+    started_at = to_timestamp(r.started), attempt_at = to_timestamp(r.began),
+    ended_at = to_timestamp(r.ended),
     available_at = to_timestamp(r.available), ended_seq = r.eseq
   FROM run r WHERE NOT r.fresh AND n.execution_id = r.x AND n.index = r.i
 ), logged AS (
@@ -97,11 +99,22 @@ SELECT id FROM applied
 """
 """Answers the ids of the executions that moved or were created.
 
-A missing one has lost its lease; where it was to be created, its id or key is taken, or it asked for the newest
-version (``newest``) of a workflow and there is a newer one.
+A missing one has lost its lease; where it was to be created, its id or key is taken, or it asked for the
+newest version (``newest``) of a workflow and there is a newer one.
 """
 
-STANDING = f"SELECT id, lease_token, last_seq FROM {Execution._meta.db_table} WHERE id = ANY(%s)"
+AGAIN = SQL.replace("FROM run WHERE fresh", "FROM run WHERE fresh ON CONFLICT DO NOTHING")
+"""For a batch whose commit has perhaps succeeded: a transition without events leaves its guard as it was."""
+
+STANDING = f"SELECT id, lease_token, last_seq, span_id FROM {Execution._meta.db_table} WHERE id = ANY(%s)"
+
+LOCKED = f"""
+WITH free AS (
+  SELECT id FROM {Execution._meta.db_table} WHERE id = ANY(%(ids)s) FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT id FROM {Execution._meta.db_table} WHERE id = ANY(%(ids)s) AND id NOT IN (SELECT id FROM free)
+"""
+"""Which of these rows somebody else holds a lock on."""
 
 
 def parameters(batch: Iterable[Transition]) -> list[str]:
