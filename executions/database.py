@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import psycopg
 from django.db import connections
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, pq
 
-LIBPQ = ("host", "port", "user", "password", "dbname", "service", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert")
-"""What of Django's parameters is libpq's; the rest is about Django's own use of its connections."""
-KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "connect_timeout": 10}
+KEEPALIVE = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "connect_timeout": 10,
+}
+"""So that a peer that has gone without a word is noticed; the settings' own values stand."""
+
+UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, OSError)
+"""The database cannot be reached, or cannot serve just now (starting, stopping, read-only)."""
 
 
 def parameters(using: str = "default") -> dict[str, Any]:
+    """What of Django's parameters is libpq's; the rest is about Django's own use of its connections."""
     found = connections[using].get_connection_params()
-    return {**KEEPALIVE, **{name: found[name] for name in LIBPQ if name in found}}
+    return {**KEEPALIVE, **{name: value for name, value in found.items() if name in _libpq()}}
 
 
 def connect(name: str, using: str = "default") -> Connection:
     """An own connection in autocommit, outside Django's management; the caller closes it."""
-    return Connection.connect(**parameters(using), autocommit=True, application_name=name)
+    return Connection.connect(**{**parameters(using), "application_name": name}, autocommit=True)
 
 
 async def aconnect(name: str, using: str = "default") -> AsyncConnection:
-    return await AsyncConnection.connect(**parameters(using), autocommit=True, application_name=name)
+    return await AsyncConnection.connect(**{**parameters(using), "application_name": name}, autocommit=True)
+
+
+@cache
+def _libpq() -> frozenset[str]:
+    return frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())

@@ -1,16 +1,16 @@
 """The verbs. Every door (API, page, admin, command line, user code) goes through here.
 
-They run inside the caller's transaction where there is one: what is started or asked for in an ``atomic()`` that
-rolls back has never been.
+They run inside the caller's transaction where there is one: what is started or asked for in an ``atomic()``
+that rolls back has never been.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -24,8 +24,6 @@ from executions.executor import running
 from executions.intake import Start
 from executions.models import Command, Event, Execution, NodeRun, StatusCount
 from executions.states import ExecutionStatus
-
-T = TypeVar("T")
 
 USING = "default"
 
@@ -54,9 +52,10 @@ def start(workflow: str | None = None, **options: Any) -> Execution:
     """Store a new execution; an executor claims it once the caller's transaction is committed.
 
     Options as in ``intake.prepare``: ``definition`` (inline, instead of ``workflow``), ``input``,
-    ``execution_id``, ``key``, ``on_conflict`` ("fail", "useExisting"), ``tags``, ``priority`` (0-9), ``timeout``
-    (seconds), ``trigger``, ``version``, ``traceparent``.
-    Raises ``InvalidInput``, ``ExecutionExists``, ``KeyConflict``, ``WorkflowNotFound``, ``InvalidDefinition``.
+    ``execution_id``, ``key``, ``on_conflict`` ("fail", "useExisting"), ``tags``, ``priority`` (0-9),
+    ``timeout`` (seconds), ``trigger``, ``version``, ``traceparent``.
+    Raises ``InvalidInput``, ``ExecutionExists``, ``KeyConflict``, ``WorkflowNotFound``,
+    ``InvalidDefinition``.
     """
     return _store(intake.prepare(workflow, **options), partial(intake.prepare, workflow, **options))
 
@@ -64,8 +63,8 @@ def start(workflow: str | None = None, **options: Any) -> Execution:
 async def astart(workflow: str | None = None, **options: Any) -> Execution:
     """``start`` from async code, in a transaction of its own.
 
-    Where this process has an executor with room, the execution begins with the very commit that stores it; the
-    answer is then the row as it was stored, not read again.
+    Where this process has an executor with room, the execution begins with the very commit that stores it;
+    the answer is then the row as it was stored, not read again.
     """
     executor = running()
     if executor is None or not executor.has_room:
@@ -73,12 +72,9 @@ async def astart(workflow: str | None = None, **options: Any) -> Execution:
     prepare = partial(intake.prepare, workflow, **options)
     known = workflow is not None and "version" not in options and intake.is_known(workflow)
     begun = prepare() if known else await sync_to_async(prepare)()
-    driver = await _on_loop(executor.loop, executor.admit(begun))
-    if driver is None:
-        # Taken, or no longer the newest: the plain way tells which, and starts it where it can.
-        intake.forget(begun.definition.id)
-        return await sync_to_async(start)(workflow, **{**options, "execution_id": begun.execution_id})
-    return _as_stored(begun)
+    if await asyncio.wrap_future(executor.admission(begun)):
+        return _as_stored(begun)
+    return await sync_to_async(_start_plainly)(begun, prepare)
 
 
 def cancel(execution_id: str, *, reason: str = "", force: bool = False, actor: str = "") -> Execution:
@@ -110,10 +106,15 @@ def rerun(
     version: str | int = "original",
     actor: str = "",
 ) -> Execution:
-    """A new execution from the start: the same input or another, of the ``original`` version, the ``latest``, or a number."""
+    """A new execution from the start: the same input or another, of the ``original`` version, the ``latest``,
+    or a number."""
     source = _get(execution_id)
-    begun = _again(source, source.input if input is None else input, version)
-    return _store(replace(begun, rerun_of=source.id))
+
+    def begun() -> Start:
+        again = _again(source, source.input if input is None else input, version)
+        return replace(again, rerun_of=source.id)
+
+    return _store(begun(), begun)
 
 
 @transaction.atomic(using=USING)
@@ -152,7 +153,9 @@ def _conflict(begun: Start) -> Execution | None:
         raise ExecutionExists(begun.execution_id)
     if begun.key is None:
         return None
-    holder = Execution.objects.using(USING).active().filter(workflow_id=begun.definition.id, key=begun.key).first()
+    holder = (
+        Execution.objects.using(USING).active().filter(workflow_id=begun.definition.id, key=begun.key).first()
+    )
     if holder is not None and begun.on_conflict != "useExisting":
         raise KeyConflict(begun.key, holder.id)
     return holder
@@ -163,10 +166,10 @@ def _announce(execution_id: str) -> None:
     notifications.changed([execution_id])
 
 
-async def _on_loop(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
-    if loop is asyncio.get_running_loop():
-        return await work
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+def _start_plainly(begun: Start, again: Callable[[], Start]) -> Execution:
+    """After an admission that was refused, or whose answer got lost: the span tells whose a row is."""
+    own = Execution.objects.using(USING).filter(pk=begun.execution_id, span_id=begun.span_id).first()
+    return own or _store(begun, again)
 
 
 def _as_stored(begun: Start) -> Execution:
@@ -209,7 +212,9 @@ def _again(source: Execution, input: dict[str, Any], version: str | int) -> Star
 
 
 @transaction.atomic(using=USING)
-def _command(execution_id: str, kind: Command.Kind, actor: str, payload: dict[str, Any] | None = None) -> Execution:
+def _command(
+    execution_id: str, kind: Command.Kind, actor: str, payload: dict[str, Any] | None = None
+) -> Execution:
     """Put a word into the inbox: the row's lock orders it against the holder's giving its lease back."""
     execution = _locked(execution_id)
     _require(execution, kind.value)

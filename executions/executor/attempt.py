@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from asgiref.sync import ThreadSensitiveContext
-from django.db import close_old_connections, transaction
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.db import InterfaceError, OperationalError, close_old_connections, connections, transaction
 
 from executions.conf import conf
 from executions.events import run_id
-from executions.flow.outcomes import Completed, Failed, Outcome, Stopped
+from executions.executor.desk import Desk
+from executions.executor.threads import Job, Threads
+from executions.flow.outcomes import Completed, Failed, Lost, Outcome, Stopped
 from executions.flow.state import Run
 from executions.journal import apply
 from executions.telemetry import attempt_context, span_id_of
@@ -29,6 +31,20 @@ class _RolledBack(Exception):
     """The transaction of a procedure that was told to stop, or whose lease is lost, must not commit."""
 
 
+class _OwnThread(ThreadSensitiveContext):
+    """A thread for what one async call does in ``sync_to_async``, as all of Django's async ORM does.
+
+    At the end its connections are closed in it, and nobody waits for that.
+    """
+
+    async def __aexit__(self, *failure: Any) -> None:
+        thread: Any = SyncToAsync.context_to_thread_executor.pop(self, None)
+        if thread is not None:
+            thread.submit(connections.close_all)
+            thread.shutdown(wait=False)
+        await super().__aexit__(*failure)
+
+
 class Attempt:
     """Belongs to a driver, which hears of its end exactly once, on the loop."""
 
@@ -36,11 +52,13 @@ class Attempt:
         self._driver = driver
         self.run = run
         self._loop: asyncio.AbstractEventLoop = driver.host.loop
+        self._desk: Desk = driver.host.desk
+        self._threads: Threads = driver.host.threads
         self._task: asyncio.Task[None] | None = None
+        self._job: Job | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._told_to_stop = threading.Event()
         self._over = False
-        self._transactional = False
 
     def start(self) -> None:
         try:
@@ -48,62 +66,86 @@ class Attempt:
         except ProcedureNotFound as error:
             self._loop.call_soon(self._end, failed(error))
             return
-        limit = self.run.node.timeout
-        if limit is not None and limit.start_to_close is not None:
-            self._timers.append(self._loop.call_later(limit.start_to_close, self._time_out, limit.start_to_close))
         if procedure.is_async:
+            self._begin()
             self._task = self._loop.create_task(self._run_async(procedure))
+            self._task.add_done_callback(self._task_done)
         else:
-            self._transactional = procedure.transactional
             work = self._run_transactional if procedure.transactional else self._run_sync
-            self._driver.host.threads.submit(work, procedure)
+            self._job = self._threads.submit(self._in_thread, work, procedure)
 
     def stop(self, grace: float | None = None) -> None:
-        """Ask it to end: cancellation for async code, ``context.cancelled`` for sync; left behind after the grace."""
+        """Ask it to end: async code by cancellation, sync by ``context.cancelled``; then leave it behind."""
         self._told_to_stop.set()
         if self._task is not None:
             self._task.cancel()
         wait = conf.CANCEL_GRACE_SECONDS if grace is None else grace
-        self._timers.append(self._loop.call_later(wait, self._end, Stopped("cancelled; it did not end in time")))
+        self._timers.append(self._loop.call_later(wait, self._give_up))
 
     def abandon(self) -> None:
         """Nobody waits for it any more."""
         self._over = True
-        self._told_to_stop.set()
         self._clear_timers()
-        if self._task is not None:
-            self._task.cancel()
+        self._leave_behind()
 
     # How it runs
+
+    def _begin(self) -> None:
+        """User code is about to be called: from now on its time is counted."""
+        limit = self.run.node.timeout
+        if limit is not None and limit.start_to_close is not None and not self._over:
+            seconds = limit.start_to_close
+            self._timers.append(self._loop.call_later(seconds, self._time_out, seconds))
 
     async def _run_async(self, procedure: Procedure) -> None:
         outcome: Outcome
         with attempt_context(self._driver.trace_id, self._span_id()) as span:
             try:
-                async with ThreadSensitiveContext():
+                async with _OwnThread():
                     answer = await procedure.handler(**self._bound(procedure))
                 outcome = completed(procedure, answer, span.collected())
             except asyncio.CancelledError:
                 outcome = Stopped(spans=span.collected())
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 outcome = failed(error, span.collected())
         self._end(outcome)
 
-    def _run_sync(self, procedure: Procedure) -> None:
-        outcome: Outcome
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        """Cancelled before it began, or failed outside user code: it has an end all the same."""
+        if task.cancelled():
+            self._end(Stopped())
+        elif (error := task.exception()) is not None:
+            self._end(failed(error))
+
+    def _in_thread(self, work: Callable[[Procedure], Outcome | None], procedure: Procedure) -> None:
+        """What waited for a thread until it was told to stop, or lost its lease, does not begin."""
+        outcome: Outcome | None = Stopped()
+        if not self._told_to_stop.is_set():
+            if self.run.node.timeout is not None:
+                self._desk.tell(self._begin)
+            try:
+                outcome = work(procedure)
+            except BaseException as error:  # also of giving a broken connection back
+                outcome = failed(error)
+        if outcome is not None:
+            self._desk.tell(self._end, outcome)
+
+    def _run_sync(self, procedure: Procedure) -> Outcome:
         with attempt_context(self._driver.trace_id, self._span_id()) as span:
             close_old_connections()
             try:
                 answer = procedure.handler(**self._bound(procedure))
-                outcome = completed(procedure, answer, span.collected())
-            except Exception as error:
-                outcome = failed(error, span.collected())
+                return completed(procedure, answer, span.collected())
+            except BaseException as error:
+                return failed(error, span.collected())
             finally:
                 close_old_connections()
-        self._from_thread(self._end, outcome)
 
-    def _run_transactional(self, procedure: Procedure) -> None:
-        """The procedure's writes and its node's transition, in one transaction on this thread's connection."""
+    def _run_transactional(self, procedure: Procedure) -> Outcome | None:
+        """The procedure's writes and its node's transition, in one transaction on this thread's connection.
+
+        None: the driver has asked for the outcome and been told what became of the transaction.
+        """
         asked = False
         with attempt_context(self._driver.trace_id, self._span_id()) as span:
             close_old_connections()
@@ -117,25 +159,22 @@ class Attempt:
                     asked = True
                     if not apply([rows]):
                         raise _RolledBack
-                self._driver.settled(self.run.index, True)
+                self._driver.settled(self, True)
             except _RolledBack:
-                self._rolled_back(asked)
-            except Exception as error:
-                self._failed_transaction(asked, error, span.collected())
+                return self._answered(asked, False, Stopped())
+            except BaseException as error:
+                return self._answered(
+                    asked, _undone(error, span.collected()), failed(error, span.collected())
+                )
             finally:
                 close_old_connections()
+        return None
 
-    def _rolled_back(self, asked: bool) -> None:
-        if asked:
-            self._driver.settled(self.run.index, False)
-        else:
-            self._from_thread(self._end, Stopped())
-
-    def _failed_transaction(self, asked: bool, error: Exception, spans: list[dict[str, Any]]) -> None:
-        if asked:
-            self._driver.settled(self.run.index, error)
-        else:
-            self._from_thread(self._end, failed(error, spans))
+    def _answered(self, asked: bool, settled: bool | Failed | Lost, outcome: Outcome) -> Outcome | None:
+        if not asked:
+            return outcome
+        self._driver.settled(self, settled)
+        return None
 
     # What user code gets
 
@@ -166,25 +205,27 @@ class Attempt:
             told["progress"] = min(1.0, max(0.0, float(fraction)))
         if message is not None:
             told["message"] = readable(message)
-        self._from_thread(self._driver.progress, self.run.index, told)
+        self._desk.tell(self._driver.progress, self.run.index, told)
 
     def _span_id(self) -> str:
         return span_id_of(self._driver.trace_id, self.run.index, self.run.attempt)
 
     # How it ends
 
-    def _from_thread(self, callback: Callable[..., None], *values: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *values)
-
     def _time_out(self, seconds: float) -> None:
-        if self._over:
-            return
+        self._leave_behind()
+        self._end(Failed("TimeoutError", f"no end within {seconds:g} s (timeout.startToClose)"))
+
+    def _give_up(self) -> None:
+        self._leave_behind()
+        self._end(Stopped("cancelled; it did not end in time"))
+
+    def _leave_behind(self) -> None:
         self._told_to_stop.set()
-        message = f"no end within {seconds:g} s (timeout.startToClose)"
-        self._end(Failed("TimeoutError", message))
         if self._task is not None:
             self._task.cancel()
+        if self._job is not None:
+            self._threads.leave_behind(self._job)
 
     def _end(self, outcome: Outcome) -> None:
         if self._over:
@@ -215,7 +256,16 @@ def completed(procedure: Procedure, answer: Any, spans: list[dict[str, Any]]) ->
     return Completed(output, encoded, spans)
 
 
-def failed(error: Exception, spans: list[dict[str, Any]] | None = None) -> Outcome:
+def _undone(error: BaseException, spans: list[dict[str, Any]]) -> Failed | Lost:
+    """What became of a transaction that was to write its node's end."""
+    if isinstance(error, OperationalError | InterfaceError):
+        # The database went away or gave up, perhaps after the commit: the rows will tell.
+        return Lost(f"its transaction could not be finished: {readable(str(error))}")
+    outcome = failed(error, spans)
+    return outcome if isinstance(outcome, Failed) else Failed(type(error).__name__, readable(str(error)))
+
+
+def failed(error: BaseException, spans: list[dict[str, Any]] | None = None) -> Outcome:
     """The failure as it is remembered; what the procedure itself has decided is kept."""
     kept = spans or []
     message = readable(str(error) or type(error).__name__)
@@ -230,7 +280,7 @@ def failed(error: Exception, spans: list[dict[str, Any]] | None = None) -> Outco
             return Failed(type(error).__name__, message, stack_of(error), spans=kept)
 
 
-def stack_of(error: Exception) -> str:
+def stack_of(error: BaseException) -> str:
     """The end of the traceback, without this module's own frames."""
     entries = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename != __file__]
     lines = traceback.format_list(entries[-STACK_LINES:])

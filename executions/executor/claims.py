@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,9 +12,7 @@ from psycopg.rows import namedtuple_row
 from executions.models import Command, Execution, NodeRun
 from executions.models import Executor as Row
 
-_EXECUTION, _RUN, _COMMAND, _EXECUTOR = (
-    model._meta.db_table for model in (Execution, NodeRun, Command, Row)
-)
+_EXECUTION, _RUN, _COMMAND, _EXECUTOR = (model._meta.db_table for model in (Execution, NodeRun, Command, Row))
 
 _COLUMNS = """e.id, e.version_id, e.status, e.wait_reason, e.input, e.last_seq, e.lease_token, e.inbox,
   e.pause_requested, e.started_at, e.deadline_at, e.trace_id, e.retry_of_id, e.rerun_of_id"""
@@ -30,11 +28,15 @@ WITH due AS (
   ) AS d
   LIMIT %(limit)s
 )
-UPDATE {_EXECUTION} e SET leased_by = %(executor)s, lease_token = e.lease_token + 1, available_at = NULL
+UPDATE {_EXECUTION} e SET leased_by = %(executor)s, available_at = NULL,
+  lease_token = e.lease_token + 1 + floor(random() * 1000000)::bigint
 FROM due WHERE e.id = due.id
 RETURNING {_COLUMNS}
 """
-"""Level by level, so that however much is parked or queued below, it is not looked at."""
+"""Level by level, so that however much is parked or queued below, it is not looked at.
+
+The token grows by more than one: a crash of the database may forget a claim, whose token none may get again.
+"""
 
 HELD = f"SELECT {_COLUMNS} FROM {_EXECUTION} e WHERE e.id = %s AND e.lease_token = %s"
 
@@ -49,8 +51,9 @@ CROSS JOIN LATERAL (
 """
 
 RUNS = f"""
-SELECT execution_id, index, node_id, status, wait_reason, attempt, lost, previous, scope, branch, input, output,
-  error, next_node_id, attempts, spans, started_at, attempt_at, ended_at, available_at, ended_seq, adopted_from
+SELECT execution_id, index, node_id, status, wait_reason, attempt, lost, previous, scope, branch, input,
+  output, error, next_node_id, attempts, spans, started_at, attempt_at, ended_at, available_at, ended_seq,
+  adopted_from
 FROM {_RUN} WHERE execution_id = ANY(%s) ORDER BY execution_id, index
 """
 
@@ -71,7 +74,7 @@ WHERE e.leased_by IS NOT NULL
   AND NOT EXISTS (SELECT FROM {_EXECUTOR} x WHERE x.id = e.leased_by AND x.expires_at >= now())
 RETURNING e.id
 """
-"""A lease is as alive as its executor's heartbeat. The token grows, so that what the dead one still writes is refused."""
+"""A lease is as alive as its executor's heartbeat. With the new token its late writes are refused."""
 
 REGISTER = f"""
 INSERT INTO {_EXECUTOR} (id, hostname, pid, concurrency, expires_at)
@@ -83,12 +86,17 @@ UPDATE {_EXECUTOR} SET heartbeat_at = now(), expires_at = now() + %(lease)s * in
 WHERE id = %(id)s RETURNING clock_timestamp()
 """
 
-LEAVE = f"DELETE FROM {_EXECUTOR} WHERE id = %s"
+LEAVE = f"""
+WITH gone AS (DELETE FROM {_EXECUTOR} WHERE id = %(id)s)
+UPDATE {_EXECUTION} SET leased_by = NULL, lease_token = lease_token + 1, available_at = now()
+WHERE leased_by = %(id)s RETURNING id
+"""
 
+STRAY = f"SELECT id, lease_token FROM {_EXECUTION} WHERE leased_by = %s AND id <> ALL(%s)"
 
 GIVE_BACK = f"""
 UPDATE {_EXECUTION} SET leased_by = NULL, lease_token = lease_token + 1, available_at = now()
-WHERE leased_by = %s AND id <> ALL(%s)
+WHERE id = %s AND lease_token = %s AND leased_by = %s
 """
 
 PUT_OFF = f"""
@@ -125,14 +133,20 @@ async def claim(
     return [Claimed(*row) for row in await cursor.fetchall()]
 
 
-async def give_back(connection: AsyncConnection, executor: str, driven: list[str]) -> None:
-    """Free what this executor has leased and does not drive."""
-    await connection.execute(GIVE_BACK, [executor, driven])
+async def give_back(connection: AsyncConnection, executor: str, driven: Mapping[str, object]) -> None:
+    """Free what this executor has leased and does not drive.
+
+    ``driven`` is looked at again after the rows were read: an execution that began here meanwhile is in it.
+    """
+    cursor = await connection.execute(STRAY, [executor, list(driven)])
+    for execution_id, token in await cursor.fetchall():
+        if execution_id not in driven:
+            await connection.execute(GIVE_BACK, [execution_id, token, executor])
 
 
 async def put_off(connection: AsyncConnection, execution_id: str, token: int, reason: str) -> None:
     """Free an execution that cannot be driven now, and say why."""
-    await connection.execute(PUT_OFF, [reason.replace("\0", " "), execution_id, token])
+    await connection.execute(PUT_OFF, [reason, execution_id, token])
 
 
 async def held(connection: AsyncConnection, execution_id: str, token: int) -> Claimed | None:
@@ -161,7 +175,7 @@ async def runs(connection: AsyncConnection, ids: list[str]) -> dict[str, list[An
     async with connection.cursor(row_factory=namedtuple_row) as cursor:
         await cursor.execute(RUNS, [ids])
         for row in await cursor.fetchall():
-            found[row.execution_id].append(row)
+            found[row[0]].append(row)
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+import asyncio
+from concurrent.futures import Executor
+
+from django.db import connections
 
 from workflows import library
 from workflows.definition import Definition
@@ -13,13 +15,17 @@ MOST = 1000
 
 
 class Definitions:
-    def __init__(self) -> None:
+    """Read in ``threads``: user code may keep those that the loop lends."""
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
         self._known: dict[int, Definition] = {}
 
     async def get(self, version_id: int) -> Definition:
         found = self._known.get(version_id)
         if found is None:
-            found = await sync_to_async(_read, thread_sensitive=False)(version_id)
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, _read, version_id)
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known[version_id] = found
@@ -30,4 +36,4 @@ def _read(version_id: int) -> Definition:
     try:
         return library.definition(WorkflowVersion.objects.get(pk=version_id))
     finally:
-        close_old_connections()
+        connections.close_all()

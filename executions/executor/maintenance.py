@@ -6,7 +6,6 @@ import asyncio
 import logging
 from typing import Protocol
 
-import psycopg
 from psycopg import AsyncConnection
 
 from executions import database, notifications
@@ -25,18 +24,22 @@ WITH gone AS (
 INSERT INTO {StatusCount._meta.db_table} (status, delta)
 SELECT status, sum(delta) FROM gone GROUP BY status HAVING sum(delta) <> 0
 """
-FORGET = f"DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - interval '24 hours'"
+FORGET = f"""
+DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - %s * interval '1 hour'
+"""
 SLOW_EVERY = 10
 """Rounds between two of the chores that are not urgent."""
 
 
-class Owner(Protocol):
-    id: str
+class Judge(Protocol):
+    @property
+    def may_judge(self) -> bool:
+        """Whether to call other executors dead."""
 
 
 class Maintenance:
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
 
     async def run(self) -> None:
         """Every ``POLL_SECONDS``; a lost connection costs a round."""
@@ -44,22 +47,23 @@ class Maintenance:
             try:
                 async with await database.aconnect("c4c-maintenance") as connection:
                     await self._rounds(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            except database.UNAVAILABLE as error:
                 log.warning("maintenance: %s", error)
                 await asyncio.sleep(conf.POLL_SECONDS)
 
     async def _rounds(self, connection: AsyncConnection) -> None:
         done = 0
         while True:
-            await self._reap(connection)
+            if self._judge.may_judge:
+                await self._reap(connection)
             if done % SLOW_EVERY == 0:
                 await connection.execute(FOLD)
-                await connection.execute(FORGET)
+                await connection.execute(FORGET, [conf.IDEMPOTENCY_HOURS])
             done += 1
             await asyncio.sleep(conf.POLL_SECONDS)
 
     async def _reap(self, connection: AsyncConnection) -> None:
         freed = await claims.reap(connection)
         if freed:
-            log.warning("executor %s: took %s executions from dead executors", self._owner.id, len(freed))
+            log.warning("took %s executions from dead executors", len(freed))
             notifications.wake(freed)

@@ -16,9 +16,16 @@ from workflows.definition import Definition
 
 
 def restored(
-    definition: Definition, row: Claimed, runs: list[Any], cancelled: tuple[dict[str, Any], str] | None
+    definition: Definition,
+    row: Claimed,
+    runs: list[Any],
+    cancelled: tuple[dict[str, Any], str] | None,
+    unread: int,
 ) -> tuple[Flow, Lease]:
-    """The flow after its last committed transition. ``cancelled``: the command that a cancelling one obeys."""
+    """The flow after its last committed transition. ``cancelled``: the command that a cancelling one obeys.
+
+    ``unread``: the commands that wait, counted after the row was read, so that none is taken for obeyed.
+    """
     ending = None
     if cancelled is not None:
         payload, actor = cancelled
@@ -29,7 +36,7 @@ def restored(
     flow.started_at = row.started_at
     flow.wait_reason = row.wait_reason
     flow.held = row.pause_requested
-    return flow, Lease(row.lease_token, row.deadline_at, row.inbox)
+    return flow, Lease(row.lease_token, row.deadline_at, row.inbox - unread)
 
 
 def admitted(host: Any, start: Start) -> tuple[Driver, Transition]:
