@@ -17,6 +17,8 @@ from executions.conf import conf
 from executions.errors import InvalidInput
 from executions.states import EventType, ExecutionStatus
 from executions.transitions import Row, Transition, epoch, ms
+from procedures.errors import Problem
+from procedures.storable import is_suspect, some, unstorable
 from workflows import library
 from workflows.definition import Definition
 from workflows.models import WorkflowVersion
@@ -52,7 +54,7 @@ class Start:
     """Adopted node runs."""
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 - the options of a start, by name
     workflow: str | None = None,
     *,
     definition: dict[str, Any] | None = None,
@@ -167,33 +169,18 @@ def encode_input(given: Any) -> tuple[bytes, list[dict[str, Any]]]:
     try:
         encoded = orjson.dumps(given)
     except (TypeError, ValueError) as error:
-        return b"", [_problem(f"input is not JSON: {error}", "/input")]
+        found = some(unstorable(given)) or [{"detail": f"not JSON: {error}", "pointer": ""}]
+        return b"", _in_input(found)
     if len(encoded) > conf.MAX_INPUT_BYTES:
         return b"", [_problem(f"input is {len(encoded)} bytes; at most {conf.MAX_INPUT_BYTES}", "/input")]
-    return encoded, list(unstorable(given, "/input"))
+    return encoded, _in_input(some(unstorable(given))) if is_suspect(encoded) else []
 
 
-def unstorable(value: Any, pointer: str) -> Iterable[dict[str, Any]]:
-    """Where a value holds what PostgreSQL's JSON cannot: NUL characters, NaN and infinities."""
-    pending = [(value, pointer)]
-    while pending:
-        value, pointer = pending.pop()
-        if isinstance(value, dict):
-            pending += [(key, pointer) for key in value if isinstance(key, str) and "\0" in key]
-            pending += [(item, f"{pointer}/{_escape(key)}") for key, item in value.items()]
-        elif isinstance(value, list | tuple):
-            pending += [(item, f"{pointer}/{place}") for place, item in enumerate(value)]
-        elif isinstance(value, str) and "\0" in value:
-            yield _problem("a NUL character cannot be stored", pointer)
-        elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-            yield _problem(f"{value} is not a JSON number", pointer)
+def _in_input(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    return [_problem(problem["detail"], f"/input{problem['pointer']}") for problem in problems]
 
 
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def _workflow_problems(workflow: str | None, definition: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _workflow_problems(workflow: Any, definition: dict[str, Any] | None) -> list[dict[str, Any]]:
     if workflow is None and definition is None:
         return [_problem("workflow or workflowId is required", "/workflowId")]
     if workflow is not None and definition is not None:
@@ -205,7 +192,9 @@ def _workflow_problems(workflow: str | None, definition: dict[str, Any] | None) 
 
 def _identity_problems(execution_id: str | None, key: str | None, on_conflict: str) -> list[dict[str, Any]]:
     found = []
-    if execution_id is not None and not (isinstance(execution_id, str) and IDENTIFIER.fullmatch(execution_id)):
+    if execution_id is not None and not (
+        isinstance(execution_id, str) and IDENTIFIER.fullmatch(execution_id)
+    ):
         found.append(_problem("executionId must be 1 to 64 of [A-Za-z0-9_-]", "/executionId"))
     if key is not None and not (isinstance(key, str) and 1 <= len(key) <= 200 and "\0" not in key):
         found.append(_problem("key must be a text of 1 to 200 characters", "/key"))
@@ -236,7 +225,7 @@ def _is_duration(value: Any) -> bool:
 
 
 _newest: dict[str, WorkflowVersion] = {}
-"""The newest version of each workflow as last read. Safe to be wrong: the insert refuses one that is not newest."""
+"""The newest version of each workflow as last read. It may be old: the insert refuses what is not newest."""
 
 
 def forget(workflow: str) -> None:
@@ -249,9 +238,7 @@ def is_known(workflow: str) -> bool:
     return workflow in _newest
 
 
-def _version(
-    workflow: str | None, definition: dict[str, Any] | None, number: int | None
-) -> WorkflowVersion:
+def _version(workflow: str | None, definition: dict[str, Any] | None, number: int | None) -> WorkflowVersion:
     if definition is not None:
         return library.inline(definition)
     assert workflow is not None
