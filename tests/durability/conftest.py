@@ -82,7 +82,12 @@ def forked(name: str, procedure: str, width: int, **config: object) -> str:
     """Publish one fork over ``width`` nodes of a procedure, joined by a last one."""
     branches = [f"b{place}" for place in range(width)]
     nodes: list[dict[str, object]] = [
-        {"id": "fork", "type": "parallel", "config": {"branches": branches, "waitForAll": True}, "next": "last"},
+        {
+            "id": "fork",
+            "type": "parallel",
+            "config": {"branches": branches, "waitForAll": True},
+            "next": "last",
+        },
         {"id": "last", "type": "procedure", "procedureName": procedure, "config": config},
     ]
     nodes += [{"id": b, "type": "procedure", "procedureName": procedure, "config": config} for b in branches]

@@ -43,8 +43,12 @@ def check_log(execution: Execution, log: list[Event]) -> None:
         if event.type == EventType.NODE_STARTED:
             assert attempt not in open_attempts and index not in completed, f"{execution.id}: {attempt} again"
             open_attempts.add(attempt)
-        elif event.type in ENDS and not (event.type == EventType.NODE_CANCELLED and attempt not in open_attempts):
-            assert attempt in open_attempts or _parked(log, attempt), f"{execution.id}: {attempt} ends unbegun"
+        elif event.type in ENDS and not (
+            event.type == EventType.NODE_CANCELLED and attempt not in open_attempts
+        ):
+            assert attempt in open_attempts or _parked(log, attempt), (
+                f"{execution.id}: {attempt} ends unbegun"
+            )
             open_attempts.discard(attempt)
             completed |= {index} if event.type == EventType.NODE_COMPLETED else set()
     if execution.ended_at:
@@ -53,12 +57,12 @@ def check_log(execution: Execution, log: list[Event]) -> None:
 
 def check_counts() -> None:
     rows = Counter(Execution.objects.values_list("status", flat=True))
-    summed = {row["status"]: row["n"] for row in StatusCount.objects.values("status").annotate(n=Sum("delta"))}
+    summed = {
+        row["status"]: row["n"] for row in StatusCount.objects.values("status").annotate(n=Sum("delta"))
+    }
     assert {status: n for status, n in summed.items() if n} == dict(rows), "the counts and the rows differ"
 
 
 def _parked(log: list[Event], attempt: tuple[int, int]) -> bool:
     """An attempt told as failed after its last loss has no start of its own."""
-    return any(
-        event.type == EventType.NODE_LOST and event.data["nodeIndex"] == attempt[0] for event in log
-    )
+    return any(event.type == EventType.NODE_LOST and event.data["nodeIndex"] == attempt[0] for event in log)

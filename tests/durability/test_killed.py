@@ -44,7 +44,9 @@ def test_a_worker_killed_in_user_code_loses_the_attempt_and_nothing_else(worker:
     assert Call.objects.count() == 4
 
 
-def test_another_worker_takes_over_a_killed_one(worker: StartWorker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_worker_takes_over_a_killed_one(
+    worker: StartWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids = start_many(chain("held", "scripted.ahang", 1, gate="open", times=1), 20)
     first = worker(patient=True)
     until(lambda: Call.objects.count() == 20, "the first worker runs all")
@@ -104,5 +106,5 @@ def test_the_rows_of_transactional_procedures_equal_their_nodes_successes(worker
     worker()
     until(all_ended, "every execution ends")
     check(ids)
-    # One text per execution: the second node's note clashes with the first's, so exactly one of each succeeds.
+    # One text per execution: the second node's note clashes with the first's, so exactly one succeeds.
     assert Note.objects.count() == Event.objects.filter(type="node.completed").count() == 30

@@ -1,4 +1,4 @@
-"""An executor that can be made to die at a chosen moment: ``python -m tests.durability.worker [POINT [NTH]]``.
+"""An executor that dies at a chosen moment: ``python -m tests.durability.worker [POINT [NTH]]``.
 
 Points: ``claimed`` (the claim is committed, nothing else), ``written`` (a transition is made, not committed),
 ``committed`` (it is committed, nobody knows). NTH counts from 1. The product knows nothing of this.
