@@ -97,7 +97,7 @@ class Chaos(World):
 
     def _answer(self, index: int) -> Outcome | None:
         """Told to stop, an attempt may stop, or be through already."""
-        if index in self.told and self._happens(0.6):
+        if index in self.stopping and self._happens(0.6):
             return Stopped()
         return None
 

@@ -34,7 +34,7 @@ class World:
         self.at = 0
         self.random = Random(story.seed)
         self.launched: dict[int, int] = {}
-        self.told: set[int] = set()
+        self.stopping: set[int] = set()
         self.left: list[Item] = []
         self.cancelled = False
         self.deadline: datetime | None = None
@@ -53,7 +53,7 @@ class World:
     def take_up(self) -> None:
         """Claim it: what the last holder knew beside the rows is gone."""
         self.rows.token += 1
-        self.launched, self.told, self.left = {}, set(), []
+        self.launched, self.stopping, self.left = {}, set(), []
         self.flow = self.restored()
         lost = Lost("its executor went away")
         self.step(lambda plan: advance.take_up(self.flow, plan, self.deadline, lost, self.most_lost))
@@ -87,12 +87,12 @@ class World:
         for run in plan.stop:
             if run.is_in_flight:
                 assert run.index in self.launched
-                self.told.add(run.index)
+                self.stopping.add(run.index)
 
     def end(self, index: int, outcome: Outcome | None = None) -> Item:
         """The end of an attempt in flight, as the story has it."""
         del self.launched[index]
-        self.told.discard(index)
+        self.stopping.discard(index)
         run = self.flow.runs[index]
         found = outcome or self.outcome(run)
         return lambda plan: advance.ended(self.flow, plan, run, found, self.random)
@@ -130,8 +130,8 @@ class World:
         while not self.is_over:
             if self.left:
                 self.step()
-            elif self.told:
-                self.step(*[self.end(index, Stopped()) for index in sorted(self.told)])
+            elif self.stopping:
+                self.step(*[self.end(index, Stopped()) for index in sorted(self.stopping)])
             else:
                 self._next_thing()
 

@@ -36,7 +36,9 @@ class Note(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["text"], name="scripted_note_text", deferrable=Deferrable.DEFERRED)
+            models.UniqueConstraint(
+                fields=["text"], name="scripted_note_text", deferrable=Deferrable.DEFERRED
+            )
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connection
+from pydantic import SecretStr
 
 from procedures import Cancelled, Context, NonRetryable, Retry, procedure
 from tests.scripted.models import Call, Gate, Note
@@ -170,6 +171,23 @@ def write(
     if context.attempt <= times:
         _misbehave(text, then)
     return output
+
+
+@procedure("scripted.login")
+async def login(user: str, password: SecretStr) -> dict[str, Any]:
+    """Tells how long the secret is, so that it is seen to have come through."""
+    return {"welcome": user, "length": len(password.get_secret_value())}
+
+
+@procedure("scripted.query")
+def query(context: Context, names: int = 1) -> dict[str, int]:
+    """Uses the database as user code does."""
+    return {"calls": Call.objects.filter(execution=context.execution_id).count(), "names": names}
+
+
+@procedure("scripted.aquery")
+async def aquery(context: Context) -> dict[str, int]:
+    return {"calls": await Call.objects.filter(execution=context.execution_id).acount()}
 
 
 def _misbehave(text: str, then: str) -> None:
