@@ -349,7 +349,7 @@ def test_what_a_contract_needs_and_config_lacks_comes_from_the_variables_and_con
 
 
 def test_secrets_are_masked_in_what_is_remembered_and_come_through_to_the_attempt() -> None:
-    named = {"procedureName": "scripted.login", "config": {"user": "ann"}}
+    named: dict[str, Any] = {"procedureName": "scripted.login", "config": {"user": "ann"}}
     world = Small(node("procedure", "a", **named), input={"password": "open sesame"})
     assert world.run_of("a").input == {"user": "ann", "password": "***"}
     assert world.flow.runs[0].arguments["password"] == "open sesame"

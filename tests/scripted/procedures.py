@@ -85,7 +85,7 @@ def retry(context: Context, times: int = 1, after: float | None = None, output: 
     """Asks to be tried again."""
     _note(context)
     if context.attempt <= times:
-        raise Retry("not yet", after=after)
+        raise Retry(after, "not yet")
     return output
 
 
