@@ -102,54 +102,124 @@ TERMINAL_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A legal change of status, and the event that tells of it."""
+    """A legal change of status, the event that tells of it, and what brings it about."""
 
     event: EventType
     sources: frozenset[StrEnum]
     target: StrEnum
+    when: str
 
 
-def _move(event: EventType, *sources: StrEnum, to: StrEnum) -> Move:
-    return Move(event, frozenset(sources), to)
+def _move(event: EventType, *sources: StrEnum, to: StrEnum, when: str) -> Move:
+    return Move(event, frozenset(sources), to, when)
 
 
 _E, _N = ExecutionStatus, NodeStatus
 
 EXECUTION_MOVES = {
-    # From RUNNING where it was paused before its first claim: resumed, then started.
-    "start": _move(EventType.WORKFLOW_STARTED, _E.QUEUED, _E.RUNNING, to=_E.RUNNING),
-    "park": _move(EventType.WORKFLOW_WAITING, _E.RUNNING, to=_E.WAITING),
-    "pause": _move(EventType.WORKFLOW_PAUSED, _E.QUEUED, _E.RUNNING, _E.WAITING, to=_E.PAUSED),
-    "resume": _move(EventType.WORKFLOW_RESUMED, _E.PAUSED, _E.WAITING, to=_E.RUNNING),
-    "cancel": _move(
-        EventType.WORKFLOW_CANCELLING, _E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED, to=_E.CANCELLING
+    "start": _move(
+        EventType.WORKFLOW_STARTED,
+        *(_E.QUEUED, _E.RUNNING),
+        to=_E.RUNNING,
+        when="an executor claims it for the first time; from running where it was paused before and resumed",
     ),
-    "complete": _move(EventType.WORKFLOW_COMPLETED, _E.RUNNING, to=_E.COMPLETED),
-    # From elsewhere than RUNNING only where its rows cannot be stored, so that nothing else can end it.
+    "park": _move(
+        EventType.WORKFLOW_WAITING,
+        *(_E.RUNNING,),
+        to=_E.WAITING,
+        when="nothing is in flight, and a timer has to run out",
+    ),
+    "pause": _move(
+        EventType.WORKFLOW_PAUSED,
+        *(_E.QUEUED, _E.RUNNING, _E.WAITING),
+        to=_E.PAUSED,
+        when="a person has asked for it, and nothing is in flight any more",
+    ),
+    "resume": _move(
+        EventType.WORKFLOW_RESUMED,
+        *(_E.PAUSED, _E.WAITING),
+        to=_E.RUNNING,
+        when="a person asks for it, or a timer has run out",
+    ),
+    "cancel": _move(
+        EventType.WORKFLOW_CANCELLING,
+        *(_E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED),
+        to=_E.CANCELLING,
+        when="a person asks for it",
+    ),
+    "complete": _move(
+        EventType.WORKFLOW_COMPLETED,
+        *(_E.RUNNING,),
+        to=_E.COMPLETED,
+        when="the last line has ended, every failure on it caught",
+    ),
     "fail": _move(
         EventType.WORKFLOW_FAILED,
-        _E.RUNNING,
-        _E.QUEUED,
-        _E.WAITING,
-        _E.PAUSED,
-        _E.CANCELLING,
+        *(_E.RUNNING, _E.QUEUED, _E.WAITING, _E.PAUSED, _E.CANCELLING),
         to=_E.FAILED,
+        when="a failure that nothing caught; from elsewhere than running where its rows cannot be stored",
     ),
-    "end_cancelled": _move(EventType.WORKFLOW_CANCELLED, _E.CANCELLING, to=_E.CANCELLED),
+    "end_cancelled": _move(
+        EventType.WORKFLOW_CANCELLED,
+        *(_E.CANCELLING,),
+        to=_E.CANCELLED,
+        when="the attempts that were in flight have ended, or were left behind after their grace",
+    ),
     "time_out": _move(
-        EventType.WORKFLOW_TIMED_OUT, _E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED, to=_E.TIMED_OUT
+        EventType.WORKFLOW_TIMED_OUT,
+        *(_E.QUEUED, _E.RUNNING, _E.WAITING, _E.PAUSED),
+        to=_E.TIMED_OUT,
+        when="its deadline has passed, and nothing is in flight any more",
     ),
 }
 
 NODE_MOVES = {
-    "start": _move(EventType.NODE_STARTED, _N.PENDING, _N.RETRYING, to=_N.RUNNING),
-    "complete": _move(EventType.NODE_COMPLETED, _N.RUNNING, _N.WAITING, to=_N.COMPLETED),
-    "fail": _move(EventType.NODE_FAILED, _N.RUNNING, to=_N.FAILED),
-    "retry": _move(EventType.NODE_RETRYING, _N.RUNNING, to=_N.RETRYING),
-    "lose": _move(EventType.NODE_LOST, _N.RUNNING, to=_N.PENDING),
-    "park": _move(EventType.NODE_WAITING, _N.RUNNING, to=_N.WAITING),
-    "cancel": _move(
-        EventType.NODE_CANCELLED, _N.PENDING, _N.RUNNING, _N.WAITING, _N.RETRYING, to=_N.CANCELLED
+    "start": _move(
+        EventType.NODE_STARTED,
+        *(_N.PENDING, _N.RETRYING),
+        to=_N.RUNNING,
+        when="a line comes to it, a pause is over, its back-off is over, or it was lost and is taken up",
     ),
-    "skip": _move(EventType.NODE_SKIPPED, _N.PENDING, to=_N.SKIPPED),
+    "complete": _move(
+        EventType.NODE_COMPLETED,
+        *(_N.RUNNING, _N.WAITING),
+        to=_N.COMPLETED,
+        when="its attempt has given a result, its branches are joined, or its delay is over",
+    ),
+    "fail": _move(
+        EventType.NODE_FAILED,
+        *(_N.RUNNING,),
+        to=_N.FAILED,
+        when="it has failed and is not tried again",
+    ),
+    "retry": _move(
+        EventType.NODE_RETRYING,
+        *(_N.RUNNING,),
+        to=_N.RETRYING,
+        when="it has failed and is tried again after its back-off",
+    ),
+    "lose": _move(
+        EventType.NODE_LOST,
+        *(_N.RUNNING,),
+        to=_N.PENDING,
+        when="its executor died or stopped",
+    ),
+    "park": _move(
+        EventType.NODE_WAITING,
+        *(_N.RUNNING,),
+        to=_N.WAITING,
+        when="it sleeps",
+    ),
+    "cancel": _move(
+        EventType.NODE_CANCELLED,
+        *(_N.PENDING, _N.RUNNING, _N.WAITING, _N.RETRYING),
+        to=_N.CANCELLED,
+        when="its execution is stopped, or another branch has decided the join",
+    ),
+    "skip": _move(
+        EventType.NODE_SKIPPED,
+        *(_N.PENDING,),
+        to=_N.SKIPPED,
+        when="what it depends on has failed (kept for dag nodes)",
+    ),
 }

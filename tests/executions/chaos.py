@@ -58,8 +58,9 @@ class Chaos(World):
 
     def _meddle_first(self) -> None:
         """While it is queued; its executor hears of it before it begins."""
-        self.command("pause")
-        if self._happens(0.5):
+        if self._happens(0.7):
+            self.command("pause")
+        if self.flow.held and self._happens(0.5):
             self.command("resume")
         if self.may_cancel and not self.is_over and self._happens(0.3):
             self._stop()
