@@ -84,7 +84,9 @@ def database_connections() -> int:
     """Of everybody to the tests' database. From any thread, whose own connection does not stay."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            )
             return int(cursor.fetchone()[0])
     finally:
         connection.close()

@@ -13,6 +13,10 @@ HANDFUL = 4
 """What a process that streams takes: three readers and one for notifications."""
 OWN = 4
 """What a test takes: its thread, the watchman, a writing thread, notifications."""
+COUNT = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+"""
+"""Without PostgreSQL's own workers, such as a vacuum that happens to run."""
 
 
 class Watchman:
@@ -35,7 +39,7 @@ class Watchman:
     def _watch(self) -> None:
         with connection.cursor() as cursor:
             while not self._stop.wait(0.01):
-                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+                cursor.execute(COUNT)
                 self.most = max(self.most, cursor.fetchone()[0])
         connections.close_all()
 
