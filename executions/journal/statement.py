@@ -24,11 +24,11 @@ WITH asked AS MATERIALIZED (
 ), created AS (
   INSERT INTO {Execution._meta.db_table} (
     id, version_id, workflow_id, workflow_name, status, wait_reason, input, "trigger", key, tags, priority,
-    parent_id, retry_of_id, rerun_of_id, started_at, ended_at, error, result, deadline_at, available_at,
-    last_seq, inbox, pause_requested, leased_by, lease_token, trace_id, span_id, parent_span_id)
+    parent_id, retry_of_id, rerun_of_id, queued_at, started_at, ended_at, error, result, deadline_at,
+    available_at, last_seq, inbox, pause_requested, leased_by, lease_token, trace_id, span_id, parent_span_id)
   SELECT id, version, workflow, name, status, '', input, "trigger", key, tags, priority, parent, retry, rerun,
-    to_timestamp(started), to_timestamp(ended), error, result, to_timestamp(deadline),
-    CASE WHEN leased IS NULL AND ended IS NULL THEN now() END, seq, 0, false,
+    least(now(), to_timestamp(started)), to_timestamp(started), to_timestamp(ended), error, result,
+    to_timestamp(deadline), CASE WHEN leased IS NULL AND ended IS NULL THEN now() END, seq, 0, false,
     CASE WHEN ended IS NULL THEN leased END, token, trace, span, caller
   FROM json_to_recordset(%s::json) AS t(
     id text, version bigint, workflow text, name text, status text, input jsonb, "trigger" text, key text,
