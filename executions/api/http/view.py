@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import orjson
+from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 from executions.api.http.authentication import AUTHENTICATION, MayDo, SentByOurPages
 from executions.api.http.parsing import JSONParser
 from executions.api.http.problems import respond
+from executions.conf import conf
 
 
 class JSONRenderer(BaseRenderer):
@@ -52,6 +54,12 @@ class ApiView(APIView):
     versioning_class = None
     metadata_class = None
     http_method_names = ["get", "post", "put", "delete", "head"]
+
+    def initialize_request(self, request: HttpRequest, *given: Any, **named: Any) -> Request:
+        """A body sent in chunks tells no length, and REST framework would take it for none at all."""
+        if "CONTENT_LENGTH" not in request.META and "Transfer-Encoding" in request.headers:
+            request.META["CONTENT_LENGTH"] = str(conf.MAX_BODY_BYTES)  # the most that will be read
+        return super().initialize_request(request, *given, **named)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Any]:
         return respond
