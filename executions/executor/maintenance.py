@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from executions import database, notifications
 from executions.conf import conf
 from executions.executor import claims
-from executions.models import IdempotentRequest, StatusCount
+from executions.models import Command, Execution, IdempotentRequest, StatusCount
 
 log = logging.getLogger("c4c.executor")
 
@@ -27,6 +27,11 @@ SELECT status, sum(delta) FROM gone GROUP BY status HAVING sum(delta) <> 0
 FORGET = f"""
 DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - %s * interval '1 hour'
 """
+IGNORE = f"""
+UPDATE {Command._meta.db_table} c SET handled_at = now(), outcome = 'ignored' FROM {Execution._meta.db_table} e
+WHERE c.handled_at IS NULL AND e.id = c.execution_id AND e.ended_at IS NOT NULL
+"""
+"""Words that came while their execution's last transition was being written: nobody reads its inbox any more."""
 SLOW_EVERY = 10
 """Rounds between two of the chores that are not urgent."""
 
@@ -56,6 +61,7 @@ class Maintenance:
         while True:
             if self._judge.may_judge:
                 await self._reap(connection)
+            await connection.execute(IGNORE)
             if done % SLOW_EVERY == 0:
                 await connection.execute(FOLD)
                 await connection.execute(FORGET, [conf.IDEMPOTENCY_HOURS])
