@@ -15,6 +15,11 @@ def step(id: str, next: str | None = None, output: Any = None, **fields: Any) ->
     return node("procedure", id, next, **{"procedureName": PROCEDURE, **config, **fields})
 
 
+def scripted(name: str, id: str, next: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A call of ``scripted.<name>``; its input is ``config``."""
+    return node("procedure", id, next, **{"procedureName": f"scripted.{name}", "config": {}, **fields})
+
+
 def fork(id: str, branches: list[str], next: str | None = None, **fields: Any) -> dict[str, Any]:
     join = fields.pop("join", None)
     config = {"branches": branches, **({"join": join} if join else {})}

@@ -23,9 +23,9 @@ Written from the tables in `executions/states.py` (`python -m tests.executions.c
 
 Only the executor that holds an execution's lease moves it. What people ask for (cancel, pause, resume) goes
 into the execution's inbox, and its holder acts on it. Each move is written together with the event that tells
-of it, in one transaction; `executions/flow/moves.py` is the one place that makes them, and refuses what is not
-here. Terminal is final: retry and rerun are new executions. A retry brings along runs that have ended already
-(`adopted: true` in their event) and scopes that are open again.
+of it, in one transaction; `executions/flow/moves.py` is the one place that makes them, and refuses what is
+not here. Terminal is final: retry and rerun are new executions. A retry brings along runs that have ended
+already (`adopted: true` in their event) and scopes that are open again.
 
 ## Executions
 

@@ -109,8 +109,10 @@ async def ahang(
 ) -> Any:
     await _anote(context)
     deadline = time.monotonic() + LIMIT
-    while context.attempt <= times and not await _ais_open(gate) and time.monotonic() < deadline:
+    while context.attempt <= times and time.monotonic() < deadline:
         try:
+            if await _ais_open(gate):
+                break
             await asyncio.sleep(TICK)
         except asyncio.CancelledError:
             if not stubborn:
