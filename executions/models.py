@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -36,14 +37,16 @@ class Execution(models.Model):
     )
     workflow_id = models.CharField(max_length=64, db_collation="C")
     workflow_name = models.CharField(max_length=200)
-    status = models.CharField(max_length=12, choices=_choices(ExecutionStatus), default=ExecutionStatus.QUEUED)
+    status = models.CharField(
+        max_length=12, choices=_choices(ExecutionStatus), default=ExecutionStatus.QUEUED
+    )
     wait_reason = models.CharField(max_length=200, blank=True)
     input = models.JSONField(default=dict)
     result = models.JSONField(null=True, help_text="The definition's own outputs, where it names some.")
     error = models.JSONField(null=True, help_text="{name, message, nodeId, stack?}")
 
     trigger = models.CharField(max_length=16, default="manual")
-    key = models.CharField(max_length=200, null=True, help_text="Unique among a workflow's active executions.")
+    key = models.CharField(max_length=200, null=True, help_text="Unique among a workflow's active ones.")
     tags = ArrayField(models.CharField(max_length=64), default=list)
     priority = models.PositiveSmallIntegerField(default=0)
     parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
@@ -54,13 +57,13 @@ class Execution(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
-    available_at = models.DateTimeField(null=True, db_default=Now(), help_text="Null: nothing to do by itself.")
+    available_at = models.DateTimeField(null=True, db_default=Now(), help_text="Null: by command only.")
 
     last_seq = models.PositiveIntegerField(default=1)
     inbox = models.PositiveIntegerField(default=0, help_text="Commands received; the holder compares.")
     pause_requested = models.BooleanField(default=False)
     leased_by = models.CharField(max_length=64, null=True, help_text="The executor that may move it.")
-    lease_token = models.BigIntegerField(default=0, help_text="Grows with each claim; fences late writers.")
+    lease_token = models.BigIntegerField(default=0, help_text="Grows with each claim: the fence.")
 
     trace_id = models.CharField(max_length=32)
     span_id = models.CharField(max_length=16, help_text="The root span's.")
@@ -71,7 +74,9 @@ class Execution(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workflow_id", "key"], condition=Q(status__in=sorted(ACTIVE)), name="c4c_execution_key"
+                fields=["workflow_id", "key"],
+                condition=Q(status__in=sorted(ACTIVE)),
+                name="c4c_execution_key",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(TERMINAL), ended_at__isnull=False)
@@ -92,6 +97,12 @@ class Execution(models.Model):
                 condition=Q(leased_by=None, available_at__isnull=False),
             ),
             models.Index("leased_by", name="c4c_execution_leased", condition=Q(leased_by__isnull=False)),
+            models.Index(
+                OpClass("key", name="varchar_pattern_ops"),
+                name="c4c_execution_key_prefix",
+                condition=Q(key__isnull=False),
+            ),
+            GinIndex(fields=["tags"], name="c4c_execution_tags", condition=~Q(tags=[])),
         ]
 
     def __str__(self) -> str:
@@ -221,7 +232,7 @@ class IdempotentRequest(models.Model):
     scope = models.CharField(max_length=200, help_text="Who asked, and which route.")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the canonical body.")
-    status = models.PositiveSmallIntegerField(null=True, help_text="Null while the first request is in flight.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="Null while it is in flight.")
     body = models.JSONField(null=True)
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now())
