@@ -28,10 +28,11 @@ FORGET = f"""
 DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - %s * interval '1 hour'
 """
 IGNORE = f"""
-UPDATE {Command._meta.db_table} c SET handled_at = now(), outcome = 'ignored' FROM {Execution._meta.db_table} e
+UPDATE {Command._meta.db_table} c SET handled_at = now(), outcome = 'ignored'
+FROM {Execution._meta.db_table} e
 WHERE c.handled_at IS NULL AND e.id = c.execution_id AND e.ended_at IS NOT NULL
 """
-"""Words that came while their execution's last transition was being written: nobody reads its inbox any more."""
+"""Words that came as their execution's last transition was written: nobody reads its inbox any more."""
 SLOW_EVERY = 10
 """Rounds between two of the chores that are not urgent."""
 

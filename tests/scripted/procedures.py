@@ -161,9 +161,18 @@ def returns(context: Context, load: str) -> Any:
 
 @procedure("scripted.write", transactional=True)
 def write(
-    context: Context, text: str, times: int = 0, then: str = "fail", gate: str = "", output: Any = None
+    context: Context,
+    text: str,
+    times: int = 0,
+    then: str = "fail",
+    gate: str = "",
+    bad: bool = False,
+    output: Any = None,
 ) -> Any:
-    """Writes a note in its node's transaction; ``then``: fail, kill (the process), or clash (on COMMIT)."""
+    """Writes a note in its node's transaction; ``then``: fail, kill (the process), or clash (on COMMIT).
+
+    ``bad``: answers what cannot be stored.
+    """
     Note.objects.create(text=text)
     deadline = time.monotonic() + LIMIT
     while gate and not _is_open(gate) and time.monotonic() < deadline:
@@ -172,7 +181,13 @@ def write(
         time.sleep(TICK)
     if context.attempt <= times:
         _misbehave(text, then)
-    return output
+    return LOADS["nan"] if bad else output
+
+
+@procedure("scripted.shout")
+def shout(codes: list[int]) -> None:
+    """Fails with what these characters say: some cannot be written as JSON."""
+    raise Surrendered("".join(map(chr, codes)))
 
 
 @procedure("scripted.login")
