@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -98,7 +98,8 @@ class Execution(models.Model):
             ),
             models.Index("leased_by", name="c4c_execution_leased", condition=Q(leased_by__isnull=False)),
             models.Index(
-                OpClass("key", name="varchar_pattern_ops"),
+                fields=["key"],
+                opclasses=["varchar_pattern_ops"],
                 name="c4c_execution_key_prefix",
                 condition=Q(key__isnull=False),
             ),

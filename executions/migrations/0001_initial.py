@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
-            index=models.Index(django.contrib.postgres.indexes.OpClass('key', name='varchar_pattern_ops'), condition=models.Q(('key__isnull', False)), name='c4c_execution_key_prefix'),
+            index=models.Index(condition=models.Q(('key__isnull', False)), fields=['key'], name='c4c_execution_key_prefix', opclasses=['varchar_pattern_ops']),
         ),
         migrations.AddIndex(
             model_name='execution',
