@@ -49,9 +49,15 @@ class Execution(models.Model):
     key = models.CharField(max_length=200, null=True, help_text="Unique among a workflow's active ones.")
     tags = ArrayField(models.CharField(max_length=64), default=list)
     priority = models.PositiveSmallIntegerField(default=0)
-    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
-    retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
-    rerun_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="reruns")
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="children", db_index=False
+    )
+    retry_of = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="retries", db_index=False
+    )
+    rerun_of = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="reruns", db_index=False
+    )
 
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -95,6 +101,11 @@ class Execution(models.Model):
                 F("available_at"),
                 name="c4c_execution_due",
                 condition=Q(leased_by=None, available_at__isnull=False),
+            ),
+            # Few have relations: indexed where they do.
+            *(
+                models.Index(name, name=f"c4c_execution_{name}", condition=Q(**{f"{name}__isnull": False}))
+                for name in ("parent", "retry_of", "rerun_of")
             ),
             models.Index("leased_by", name="c4c_execution_leased", condition=Q(leased_by__isnull=False)),
             models.Index(
