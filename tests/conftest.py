@@ -19,7 +19,9 @@ def django_db_setup(
     """Test databases, always: pytest-django makes none where only fixtures of modules ask for them, and what
     these write, and flush, would be the real one."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
+        made = setup_databases(
+            verbosity=0, interactive=False, keepdb=django_db_keepdb, serialized_aliases=set()
+        )
         for connection in connections.all():
             assert str(connection.settings_dict["NAME"]).startswith("test_"), "not a test's database"
     yield
