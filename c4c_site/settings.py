@@ -105,9 +105,10 @@ _database: dict[str, Any] = (
 # A socket's folder comes percent-encoded, as libpq has it in a URL.
 _database["HOST"] = unquote(_database.get("HOST", ""))
 # A request holds its connection from its first query to its end; who waits or streams gives it back before.
+# What a burst of them opened is closed one by one every max_idle seconds.
 _pool_size = env.int("C4C_POOL_SIZE", default=20)
 if _pool_size and _database["ENGINE"] in ("c4c_site.postgres", "django.db.backends.postgresql"):
-    _pool = {"min_size": 1, "max_size": _pool_size, "timeout": 20, "max_idle": 60}
+    _pool = {"min_size": 1, "max_size": _pool_size, "timeout": 20, "max_idle": 0.5}
     _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
