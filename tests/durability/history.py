@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from executions.models import Event, Execution, NodeRun, StatusCount
 from executions.states import EventType
+from tests.scripted.models import Call
 
 ENDS = frozenset({"node.completed", "node.failed", "node.retrying", "node.lost", "node.cancelled"})
 
@@ -24,6 +25,7 @@ def check(acknowledged: Iterable[str]) -> None:
     for execution_id, execution in executions.items():
         check_log(execution, logs[execution_id])
     check_counts()
+    check_calls()
     completed = NodeRun.objects.filter(status="completed").values_list("execution_id", "index")
     told = Event.objects.filter(type="node.completed").values_list("execution_id", "data__nodeIndex")
     assert Counter(completed) == Counter(told), "rows and log differ about what completed"
@@ -53,6 +55,12 @@ def check_log(execution: Execution, log: list[Event]) -> None:
             completed |= {index} if event.type == EventType.NODE_COMPLETED else set()
     if execution.ended_at:
         assert not open_attempts, f"{execution.id}: {open_attempts} never ended"
+
+
+def check_calls() -> None:
+    """An attempt enters user code at most once."""
+    again = Call.objects.values("run", "attempt").annotate(n=Count("id")).filter(n__gt=1)
+    assert not again, f"entered twice: {list(again)}"
 
 
 def check_counts() -> None:

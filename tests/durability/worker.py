@@ -16,7 +16,6 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 QUICK = {"LEASE_SECONDS": 1.5, "HEARTBEAT_SECONDS": 0.3, "POLL_SECONDS": 0.3}
-"""So that tests need not wait for the product's own lease; one that measures the take-over does."""
 if "PATIENT" not in os.environ:
     settings.C4C = {**getattr(settings, "C4C", {}), **QUICK}
 django.setup()
