@@ -79,6 +79,9 @@ class Attempt:
         self._told_to_stop.set()
         if self._task is not None:
             self._task.cancel()
+        if self._job is not None and self._threads.withdraw(self._job):
+            self._loop.call_soon(self._end, Stopped())
+            return
         wait = conf.CANCEL_GRACE_SECONDS if grace is None else grace
         self._timers.append(self._loop.call_later(wait, self._give_up))
 

@@ -44,6 +44,14 @@ class Threads:
             self._staff()
         return job
 
+    def withdraw(self, job: Job) -> bool:
+        """Take it back, if it has not begun."""
+        with self._changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                return True
+            return False
+
     def leave_behind(self, job: Job) -> None:
         """Nobody waits for it any more, and it may never end: another thread takes its place.
 
