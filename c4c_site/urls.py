@@ -1,11 +1,9 @@
-"""The site's addresses: streams, API, pages, admin."""
+"""The site's addresses: API and streams, pages, admin."""
 
 from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("workflow/", include("executions.streams.urls")),
-    path("api/workflow/", include("executions.streams.urls")),
     path("", include("executions.api.urls")),
     path("", include("executions.ui.urls")),
     path("admin/", admin.site.urls),
