@@ -15,6 +15,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from django.db import connections
 from twisted.internet import reactor as installed_reactor
+from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 from executions import notifications
 from executions.cli.doors import Application, Forward
@@ -46,12 +47,15 @@ class Service:
         self._forward = forward
         self._thread = threading.Thread(target=self._execute, name="c4c-executor", daemon=True)
         self._ending = False
+        # Errors of Twisted go to our log. Daphne would do that too, and take standard output along.
+        observer: Any = STDLibLogObserver("daphne.server")
+        globalLogPublisher.addObserver(observer)
         self._server = Server(
             application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             signal_handlers=False,
             server_name="c4c",
-            verbosity=2,  # errors of Twisted go to our log, not to nowhere
+            verbosity=0,
         )
 
     def run(self, ready: Callable[[], None]) -> None:
