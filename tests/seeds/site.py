@@ -34,6 +34,9 @@ class Process:
                 stderr=subprocess.STDOUT,
             )
 
+    def told(self) -> str:
+        return self.log.read_text()
+
     def end(self) -> None:
         """In order; one that cannot is killed, and the test told."""
         if self.process.poll() is None:
@@ -96,7 +99,7 @@ class Site(Process):
         return self.execution(execution_id)
 
     def _is_up(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
+        assert self.process.poll() is None, self.told()
         try:
             return self.get("/health/ready").is_success
         except httpx.TransportError:

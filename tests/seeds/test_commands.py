@@ -52,6 +52,12 @@ def pages(site: Site) -> Any:
         running.end()
 
 
+def test_serve_tells_where_it_is(site: Site, pages: Site) -> None:
+    assert f"pages, API, executor on http://localhost:{site.port}" in site.told()
+    assert f"pages on http://localhost:{pages.port}" in pages.told()
+    assert f"forwarded to {site.base}" in pages.told()
+
+
 @pytest.mark.parametrize("line", [EXECUTE, EXECUTE_SHORT])
 def test_execute_answers_the_end(site: Site, line: str) -> None:
     told = site.curl(line)
