@@ -33,8 +33,17 @@ def connect(name: str, using: str = "default") -> Connection:
     return Connection.connect(**{**parameters(using), "application_name": name}, autocommit=True)
 
 
-async def aconnect(name: str, using: str = "default") -> AsyncConnection:
-    return await AsyncConnection.connect(**{**parameters(using), "application_name": name}, autocommit=True)
+async def aconnect(name: str, session: str = "", using: str = "default") -> AsyncConnection:
+    """The same for a loop; ``session`` is executed at once."""
+    told = {**parameters(using), "application_name": name}
+    connection = await AsyncConnection.connect(**told, autocommit=True)
+    try:
+        if session:
+            await connection.execute(session)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 @cache

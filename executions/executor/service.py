@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -136,7 +137,7 @@ class Executor:
     async def _main(self) -> None:
         telemetry.install()
         self.definitions = Definitions(self._aside)
-        self.journal = Journal(lambda: database.aconnect("c4c-journal"), notifications.changed)
+        self.journal = Journal(partial(database.aconnect, "c4c-journal"), notifications.changed)
         self.journal.open()
         try:
             while not self.stopping:
@@ -249,8 +250,7 @@ class Executor:
                 await connection.close()
 
     async def _opened(self) -> AsyncConnection:
-        connection = await database.aconnect("c4c-claim")
-        await connection.execute(SESSION)
+        connection = await database.aconnect("c4c-claim", SESSION)
         self._give_back_at = self._sweep_at = 0.0
         return connection
 
@@ -406,8 +406,10 @@ class Executor:
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    # Not wait_for: where the event comes together with a cancellation, Python 3.11's forgets the latter.
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

@@ -17,7 +17,8 @@ from executions.transitions import Transition
 
 log = logging.getLogger("c4c.journal")
 
-Connect = Callable[[], Awaitable[AsyncConnection]]
+Connect = Callable[[str], Awaitable[AsyncConnection]]
+"""Opens a connection and executes the statement on it."""
 Done = Callable[["bool | Exception"], None]
 """Called on the loop: True, written; False, the guard refused (the lease is lost); an error, it cannot be."""
 
@@ -122,7 +123,7 @@ class Journal:
         pause = FIRST_PAUSE
         while True:
             try:
-                connection = connection or await self._opened()
+                connection = connection or await self._connect(SESSION)
                 if any(pending.uncertain for pending in batch):
                     await self._answer_written(connection, batch)
                 await self._commit(connection, [pending for pending in batch if not pending.answered])
@@ -131,15 +132,13 @@ class Journal:
                 log.warning("the journal cannot reach the database: %s", " ".join(str(error).split()))
                 await _discard(connection)
                 connection = None
+            except BaseException:
+                await _discard(connection)
+                raise
             for pending in batch:
                 pending.uncertain = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-
-    async def _opened(self) -> AsyncConnection:
-        connection = await self._connect()
-        await connection.execute(SESSION)
-        return connection
 
     # A batch
 
