@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import atexit
+import os
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql import base
 
+from c4c_site.data_folder import data_folder
+from c4c_site.postgres.cluster import DATABASE, SUPERUSER
 from c4c_site.postgres.server import Server, at
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
-        self.server = at(Path(settings_dict["DATA_DIR"]))
+        settings_dict["NAME"] = settings_dict["NAME"] or DATABASE
+        settings_dict["USER"] = settings_dict["USER"] or SUPERUSER
+        self.server = at(Path(settings_dict.get("DATA_DIR") or _usual_folder()))
         options = settings_dict["OPTIONS"]
         if options.get("pool"):
             options["pool"] = {**options["pool"], "connection_class": _connection_class(self.server)}
@@ -25,6 +31,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.settings_dict["HOST"] = self.server.ensure()
         params: dict[str, Any] = super().get_connection_params()
         return params
+
+
+def _usual_folder() -> Path:
+    site = Path(getattr(settings, "BASE_DIR", "") or Path.cwd())
+    return data_folder(os.environ.get("C4C_DATA_DIR", ""), site)
 
 
 def _connection_class(server: Server) -> type[psycopg.Connection[Any]]:

@@ -45,9 +45,8 @@ ROOT_URLCONF = "urls"
 ALLOWED_HOSTS = ["testserver"]
 STATIC_URL = "static/"
 USE_TZ = True
-DATABASES = {"default": {
-    "ENGINE": "c4c_site.postgres", "NAME": "c4c", "USER": "postgres", "DATA_DIR": HERE / "home",
-}}
+BASE_DIR = HERE
+DATABASES = {"default": {"ENGINE": "c4c_site.postgres"}}
 """
 
 URLS = """
