@@ -24,7 +24,8 @@ def move_run(plan: Plan, run: Run, name: str, **data: Any) -> None:
     """Move the run, and tell of it."""
     made = _legal(NODE_MOVES[name], name, run.status)
     run.status = NodeStatus(made.target)
-    plan.tell(made.event, run, **data, timestamp=plan.ms)
+    data["timestamp"] = plan.ms
+    plan.tell(made.event, run, **data)
 
 
 def _legal(made: Move, name: str, status: ExecutionStatus | NodeStatus) -> Move:

@@ -88,7 +88,7 @@ def cancel(flow: Flow, plan: Plan, run: Run, reason: str) -> None:
     ends_one = run.attempt_at is not None and run.status in (NodeStatus.RUNNING, NodeStatus.WAITING)
     if run.started_at is None:
         flow.unstarted.append(run.index)
-    _end(flow, plan, run, "cancel", reason=reason, attempt=run.attempt if ends_one else None)
+    _end(flow, plan, run, "cancel", ends_attempt=ends_one, reason=reason)
     end_line(flow, plan, run.frame, NodeStatus.CANCELLED)
 
 
@@ -143,11 +143,12 @@ def _open(plan: Plan, run: Run, opened: Open) -> None:
         plan.agenda.append((frame, first, run.index))
 
 
-def _end(flow: Flow, plan: Plan, run: Run, name: str, **data: Any) -> None:
-    began = run.attempt_at or plan.now
-    duration = max(0, round((plan.now - began).total_seconds() * 1000))
-    told = {"attempt": run.attempt, "duration": duration, **data}
-    move_run(plan, run, name, **{key: value for key, value in told.items() if value is not None})
+def _end(flow: Flow, plan: Plan, run: Run, name: str, *, ends_attempt: bool = True, **data: Any) -> None:
+    if ends_attempt:
+        began = run.attempt_at or plan.now
+        data["attempt"] = run.attempt
+        data["duration"] = max(0, round((plan.now - began).total_seconds() * 1000))
+    move_run(plan, run, name, **data)
     run.ended_at, run.available_at, run.wait_reason, run.scope = plan.now, None, "", None
     know(flow, run)
 
