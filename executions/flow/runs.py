@@ -71,7 +71,7 @@ def complete(flow: Flow, plan: Plan, run: Run, done: Done) -> None:
 def fail(flow: Flow, plan: Plan, run: Run, error: dict[str, Any]) -> None:
     """For good: its handler takes over, else its line fails."""
     run.error, run.next_id = error, run.node.on_error
-    handled = {"handledBy": run.next_id} if run.next_id else {}
+    handled: dict[str, Any] = {"handledBy": run.next_id} if run.next_id else {}
     _end(flow, plan, run, "fail", error=shown(error), **handled)
     if run.next_id is None:
         end_line(flow, plan, run.frame, NodeStatus.FAILED, {**error, "nodeId": caught(run)["nodeId"]})
