@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -126,7 +126,7 @@ class Claimed(NamedTuple):
 
 
 async def claim(
-    connection: AsyncConnection, executor: str, limit: int, only: Sequence[str] | None
+    connection: AsyncConnection, executor: str, limit: int, only: Collection[str] | None
 ) -> list[Claimed]:
     values = {"executor": executor, "limit": limit, "only": None if only is None else list(only)}
     cursor = await connection.execute(CLAIM, values, prepare=True)
