@@ -15,8 +15,9 @@ import orjson
 
 from executions.conf import conf
 from executions.errors import InvalidInput
+from executions.moments import ms
 from executions.states import EventType, ExecutionStatus
-from executions.transitions import Row, Transition, epoch, ms
+from executions.transitions import Row, Transition, epoch
 from procedures.errors import Problem
 from procedures.storable import is_suspect, some, unstorable
 from workflows import library

@@ -17,6 +17,7 @@ from executions.conf import conf
 from executions.events import run_id
 from executions.flow.plan import Fact, Plan
 from executions.flow.state import Flow, Frame, Run
+from executions.moments import ms
 from executions.states import EventType, ExecutionStatus
 
 Row = dict[str, Any]
@@ -194,7 +195,3 @@ def path(frame: Frame) -> str:
 
 def epoch(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
-
-
-def ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)

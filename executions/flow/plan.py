@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from executions.flow.state import Frame, Run, Scope
+from executions.moments import ms
 from executions.states import EventType
 
 
@@ -44,11 +45,3 @@ class Plan:
     @property
     def ms(self) -> int:
         return ms(self.now)
-
-
-def ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
-
-
-def iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,8 +11,9 @@ from typing import Any
 from executions.flow.kinds import KINDS, Attempt, Done, Open, Park
 from executions.flow.moves import move_run
 from executions.flow.outcomes import Failed, Lost
-from executions.flow.plan import Plan, iso, ms
+from executions.flow.plan import Plan
 from executions.flow.state import Ending, Flow, Frame, Run, Scope, caught, know, shown
+from executions.moments import elapsed, iso, ms
 from executions.states import ExecutionStatus, NodeStatus
 from workflows.kinds.delay import LONGEST
 from workflows.policies import RetryPolicy
@@ -147,7 +148,7 @@ def _end(flow: Flow, plan: Plan, run: Run, name: str, *, ends_attempt: bool = Tr
     if ends_attempt:
         began = run.attempt_at or plan.now
         data["attempt"] = run.attempt
-        data["duration"] = max(0, round((plan.now - began).total_seconds() * 1000))
+        data["duration"] = elapsed(began, plan.now)
     move_run(plan, run, name, **data)
     run.ended_at, run.available_at, run.wait_reason, run.scope = plan.now, None, "", None
     know(flow, run)

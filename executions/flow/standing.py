@@ -8,6 +8,7 @@ from executions.flow.moves import move
 from executions.flow.plan import Plan
 from executions.flow.state import Ending, Flow, shown
 from executions.flow.values import problem
+from executions.moments import elapsed
 from executions.states import ExecutionStatus, NodeStatus
 
 _ENDS = {
@@ -39,7 +40,7 @@ def _terminate(flow: Flow, plan: Plan) -> None:
     elif ending.status is not ExecutionStatus.COMPLETED:
         told = given(reason=ending.reason, by=ending.by)
     began = flow.started_at or plan.now
-    duration = max(0, round((plan.now - began).total_seconds() * 1000))
+    duration = elapsed(began, plan.now)
     executed = [run.node.id for run in flow.executed()]
     move(flow, plan, _ENDS[ending.status], executionTime=duration, nodesExecuted=executed, **told)
 

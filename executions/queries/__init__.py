@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from executions.moments import iso
 from executions.queries.counts import stats
 from executions.queries.cursors import InvalidCursor
 from executions.queries.details import accepted_document, execution_document, result_document
 from executions.queries.filters import Filters, InvalidFilter
 from executions.queries.lists import execution_rows, rows_by_id
 from executions.queries.log import events_after, node_runs_page
-from executions.queries.moments import iso
 
 __all__ = [
     "Filters",

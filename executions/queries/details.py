@@ -7,6 +7,7 @@ from typing import Any
 from executions import telemetry
 from executions.errors import ExecutionNotFound
 from executions.models import Execution, NodeRun
+from executions.moments import iso
 from executions.queries.documents import (
     Telling,
     anything,
@@ -17,7 +18,6 @@ from executions.queries.documents import (
     outputs,
     within,
 )
-from executions.queries.moments import iso
 from executions.queries.totals import total_of
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from executions.conf import conf
 from executions.events import run_id
 from executions.models import Execution, NodeRun
-from executions.queries.moments import iso, milliseconds
+from executions.moments import elapsed, iso
 from executions.states import ExecutionStatus, NodeStatus
 
 GIVES_OUTPUT = frozenset({"procedure", "trigger", "delay"})
@@ -116,7 +116,7 @@ def node_run(run: NodeRun, telling: Telling) -> dict[str, Any]:
         detail["startTime"] = iso(run.started_at)
     if run.ended_at is not None:
         detail["endTime"] = iso(run.ended_at)
-        detail["duration"] = milliseconds(run.started_at or run.ended_at, run.ended_at)
+        detail["duration"] = elapsed(run.started_at or run.ended_at, run.ended_at)
     detail["attempt"] = run.attempt
     return detail | _values(run, telling) | _trouble(run, telling)
 
@@ -129,8 +129,8 @@ def progress(execution: Execution, done: int, total: int | None) -> dict[str, An
         return {"done": done, "total": total, "percent": 100}
     told: dict[str, Any] = {"done": done, "total": total, "percent": min(99, 100 * done // max(1, total))}
     if execution.status == ExecutionStatus.RUNNING and execution.started_at and 0 < done < total:
-        elapsed = milliseconds(execution.started_at, timezone.now())
-        told["etaMs"] = elapsed * (total - done) // done
+        spent = elapsed(execution.started_at, timezone.now())
+        told["etaMs"] = spent * (total - done) // done
     return told
 
 
@@ -142,7 +142,7 @@ def execution_time(execution: Execution) -> int | None:
     """Milliseconds from the first claim to the end; None before the end."""
     if execution.ended_at is None:
         return None
-    return milliseconds(execution.started_at or execution.ended_at, execution.ended_at)
+    return elapsed(execution.started_at or execution.ended_at, execution.ended_at)
 
 
 def error(execution: Execution, *, stack: bool) -> dict[str, Any] | None:

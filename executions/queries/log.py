@@ -9,9 +9,9 @@ from executions import events
 from executions.conf import conf
 from executions.errors import ExecutionNotFound
 from executions.models import Event, Execution, NodeRun
+from executions.moments import iso
 from executions.queries import cursors
 from executions.queries.documents import Telling, node_run
-from executions.queries.moments import iso
 from executions.states import ExecutionStatus
 
 

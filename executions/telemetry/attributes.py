@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from executions.models import Execution, NodeRun
+from executions.moments import elapsed
 from executions.states import ExecutionStatus, NodeStatus
 from procedures import registry
 
@@ -90,8 +91,8 @@ def condition_attributes(
 def _totals(execution: Execution, executed: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {"workflow.nodes_executed_total": executed}
     if execution.ended_at is not None:
-        spent = execution.ended_at - (execution.started_at or execution.queued_at)
-        attributes["workflow.execution_time_ms"] = max(0, round(spent.total_seconds() * 1000))
+        spent = elapsed(execution.started_at or execution.queued_at, execution.ended_at)
+        attributes["workflow.execution_time_ms"] = spent
     if execution.error:
         attributes["workflow.error"] = str(execution.error.get("message") or "")
     return attributes

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from executions.models import Execution, NodeRun
+from executions.moments import ms
 from executions.states import ExecutionStatus, NodeStatus
 from executions.telemetry.attributes import (
     condition_attributes,
@@ -58,10 +59,6 @@ def span_id_of(trace_id: str, index: int, attempt: int, *extra: int) -> str:
     return blake2b(words.encode(), digest_size=8).hexdigest()
 
 
-def milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(milliseconds=1)
-
-
 @dataclass(slots=True)
 class _Span:
     id: str
@@ -82,7 +79,7 @@ class _Span:
         return (self.end or FAR, self.seq, -self.depth, self.start)
 
     def document(self, trace_id: str) -> dict[str, Any]:
-        start, end = milliseconds(self.start), None if self.end is None else milliseconds(self.end)
+        start, end = ms(self.start), None if self.end is None else ms(self.end)
         document: dict[str, Any] = {"spanId": self.id, "traceId": trace_id}
         if self.parent:
             document["parentSpanId"] = self.parent
@@ -260,7 +257,7 @@ def _current_start(run: NodeRun) -> datetime | None:
     if start is None or not past:
         return start
     # Past attempts are remembered to the millisecond.
-    begun = milliseconds(start) > milliseconds(datetime.fromisoformat(past[0]["startTime"]))
+    begun = ms(start) > ms(datetime.fromisoformat(past[0]["startTime"]))
     return start if begun else None
 
 
@@ -282,7 +279,7 @@ def _exception(error: dict[str, Any], at: datetime) -> dict[str, Any]:
     """Without the stack, which not everyone who may see the execution may see."""
     return {
         "name": "exception",
-        "timestamp": milliseconds(at),
+        "timestamp": ms(at),
         "attributes": {
             "exception.type": str(error.get("name") or "Error"),
             "exception.message": str(error.get("message") or ""),

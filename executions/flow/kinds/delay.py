@@ -2,8 +2,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from executions.flow.kinds.verdict import Done, Park
-from executions.flow.plan import iso
 from executions.flow.state import Flow, Run
+from executions.moments import iso
 from workflows.definition import DelayNode
 from workflows.expressions import ExpressionError
 from workflows.kinds.delay import LONGEST
@@ -36,7 +36,7 @@ def due(flow: Flow, run: Run, now: datetime) -> datetime:
     assert node.until is not None
     until = _moment(node.until.resolve(scope))
     if until > now + timedelta(seconds=LONGEST):
-        raise ExpressionError(f"until: {iso(until)} is more than a hundred years away")
+        raise ExpressionError(f"until: {until.isoformat()} is more than a hundred years away")
     return max(until, now)
 
 

@@ -1,8 +1,8 @@
 from datetime import datetime
 
 from executions.flow.kinds.verdict import Done
-from executions.flow.plan import iso
 from executions.flow.state import Flow, Run
+from executions.moments import iso
 
 
 def start(flow: Flow, run: Run, now: datetime) -> Done:
