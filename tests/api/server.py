@@ -16,7 +16,7 @@ import httpx
 import psutil
 from django.db import connection
 
-from tests.durability.conftest import database_url
+from tests import database
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -31,7 +31,7 @@ class Server:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.api.settings",
-            "DATABASE_URL": database_url(),
+            "DATABASE_URL": database.url(),
             "C4C_DATA_DIR": str(home),
         }
         command = [sys.executable, "manage.py", "c4c", "serve", "api", "-p", str(self.port)]

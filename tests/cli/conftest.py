@@ -11,12 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
 from executions.management.commands.c4c import Command
+from tests import database
 from workflows import library
 
 LIMIT = 60.0
@@ -28,7 +27,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environment(transactional_db: None) -> dict[str, str]:
     library.sync()
-    return {**os.environ, "DATABASE_URL": _database_url(), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    return {**os.environ, "DATABASE_URL": database.url(), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
 
 
 @pytest.fixture
@@ -120,12 +119,3 @@ class Running:
 
 def _command(words: tuple[str, ...]) -> list[str]:
     return [sys.executable, "manage.py", "c4c", *words]
-
-
-def _database_url() -> str:
-    """Where the tests' database is, as another process is told of it."""
-    given = connection.get_connection_params()
-    host, port = str(given.get("host") or "localhost"), given.get("port") or 5432
-    person = quote(str(given.get("user") or ""), safe="")
-    password = f":{quote(str(given['password']), safe='')}" if given.get("password") else ""
-    return f"postgres://{person}{password}@{quote(host, safe='')}:{port}/{quote(given['dbname'], safe='')}"

@@ -10,15 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
 
 from executions import operations
 from executions.executor import Executor
 from executions.models import Event, Execution
+from tests import database
 from workflows import library
 
 LIMIT = 45.0
@@ -31,7 +30,7 @@ StartWorker = Callable[..., Worker]
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[StartWorker]:
     """Start a worker on the test's database; what is left of them at the end is killed."""
-    with_url = {"DATABASE_URL": database_url()}
+    with_url = {"DATABASE_URL": database.url()}
     started: list[Worker] = []
     yield lambda *words, patient=False: _started(started, words, with_url, patient)
     end(started)
@@ -74,15 +73,6 @@ def end(started: list[Worker]) -> None:
             process.send_signal(signal.SIGCONT)
             process.kill()
         process.wait(10)
-
-
-def database_url() -> str:
-    """Where the test's database is, as another process is told of it."""
-    given = connection.get_connection_params()
-    host, port = quote(str(given.get("host") or "localhost"), safe=""), given.get("port") or 5432
-    user, name = quote(str(given.get("user") or ""), safe=""), quote(given["dbname"], safe="")
-    password = f":{quote(str(given['password']), safe='')}" if given.get("password") else ""
-    return f"postgres://{user}{password}@{host}:{port}/{name}"
 
 
 def until(holds: Callable[[], bool], what: str, limit: float = LIMIT) -> float:

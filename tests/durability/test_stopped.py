@@ -19,12 +19,12 @@ from executions import operations
 from executions.executor import Executor as RunningExecutor
 from executions.executor import service
 from executions.models import Event, Execution, Executor
+from tests import database
 from tests.durability.conftest import (
     LIMIT,
     StartWorker,
     all_ended,
     chain,
-    database_url,
     start_many,
     until,
 )
@@ -55,7 +55,7 @@ def test_an_orderly_stop_hands_everything_over(worker: StartWorker, procedure: s
 def test_user_code_that_never_ends_does_not_keep_a_worker(transactional_db: None) -> None:
     ids = start_many(chain("hung", "scripted.hang", 1, stubborn=True), 2)
     ids += start_many(chain("ahung", "scripted.ahang", 1, stubborn=True), 2)
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url()}
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database.url()}
     words = [sys.executable, "manage.py", "c4c", "worker", "--drain", "0.2"]
     process = subprocess.Popen(words, env={**os.environ, **settings})
     try:
