@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from executions.cli.doors import ApiOnly, Application, Forward
 from executions.cli.frame import Subcommand, usage_error
@@ -59,13 +64,19 @@ def run(options: Namespace) -> int:
 def address(options: Namespace) -> tuple[str, int]:
     """Where to listen: the options, else the settings HOST and PORT (for ui UI_PORT)."""
     host = options.host or conf.HOST or "127.0.0.1"
-    usual = getattr(settings, "UI_PORT", UI_PORT) if options.part == "ui" else getattr(settings, "PORT", PORT)
-    text = str(options.port or usual)
+    text = str(options.port or _usual_port(options.part))
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise usage_error(f'invalid port "{text}": a number from 1 to 65535')
     if options.api_base and options.part != "ui":
         raise usage_error("--api-base is for c4c serve ui")
     return host, int(text)
+
+
+def _usual_port(part: str) -> str | int:
+    """The setting; a project that has none may name it in the environment, as the reference site does."""
+    name, variable, default = ("UI_PORT", "C4C_UI_PORT", UI_PORT) if part == "ui" else ("PORT", "PORT", PORT)
+    usual: str | int = getattr(settings, name, None) or os.environ.get(variable) or default
+    return usual
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -118,6 +129,9 @@ def banner(options: Namespace, host: str, port: int) -> str:
 def _application(options: Namespace) -> tuple[Application, Forward | None]:
     named = getattr(settings, "ASGI_APPLICATION", None)
     site: Application = import_string(named) if named else get_asgi_application()
+    if _lacks_static_files():
+        served: Any = site
+        site = ASGIStaticFilesHandler(served)  # as runserver does
     if options.part == "api":
         return ApiOnly(site), None
     if not options.api_base:
@@ -125,6 +139,14 @@ def _application(options: Namespace) -> tuple[Application, Forward | None]:
     forward = Forward(site, options.api_base)
     forward.check()
     return forward, forward
+
+
+def _lacks_static_files() -> bool:
+    """A project in development that leaves static files to ``runserver``: the pages need theirs here, too."""
+    if not settings.DEBUG or not apps.is_installed("django.contrib.staticfiles"):
+        return False
+    middleware = map(import_string, settings.MIDDLEWARE)
+    return not any(isinstance(each, type) and issubclass(each, WhiteNoiseMiddleware) for each in middleware)
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.site.servers import DEADLINE, PROJECT, folder
+from tests.site.servers import DEADLINE, PROJECT, folder, until
 
 SETTINGS = """
 from pathlib import Path
@@ -27,10 +30,12 @@ INSTALLED_APPS = [
     "shop",
 ]
 MIDDLEWARE = [
+    "executions.api.http.middleware.problem_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "executions.permissions.local_operator_middleware",
 ]
 TEMPLATES = [{
     "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -42,7 +47,8 @@ TEMPLATES = [{
     ]},
 }]
 ROOT_URLCONF = "urls"
-ALLOWED_HOSTS = ["testserver"]
+ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
+C4C = {"HOST": "127.0.0.1"}
 STATIC_URL = "static/"
 USE_TZ = True
 BASE_DIR = HERE
@@ -124,14 +130,19 @@ Manage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(installed: Path, project: Path) -> Manage:
-    path = os.pathsep.join([str(project), str(installed)])
+def environment(installed: Path, project: Path) -> dict[str, str]:
+    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "PYTHONPATH", "C4C_DATA_DIR", "PORT")
+    plain = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**plain, "PYTHONPATH": os.pathsep.join([str(project), str(installed)])}
 
+
+@pytest.fixture
+def run(project: Path, environment: dict[str, str]) -> Manage:
     def manage(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-P", "manage.py", *words],
             cwd=project,
-            env={**_plain_environment(), "PYTHONPATH": path},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=DEADLINE,
@@ -156,6 +167,19 @@ def test_an_empty_project_runs_on_the_wheel(run: Manage, installed: Path) -> Non
     assert "shop.double" in manage("c4c", "procedures")
 
 
+def test_an_empty_project_serves_pages_with_their_look(
+    run: Manage, project: Path, environment: dict[str, str], unused_port: int
+) -> None:
+    """As the README tells: no sign-in on one's own machine, PORT, and static files without runserver."""
+    run("migrate", "--verbosity", "0").check_returncode()
+    base = f"http://127.0.0.1:{unused_port}"
+
+    with _serving(project, {**environment, "PORT": str(unused_port)}, f"{base}/health"):
+        assert httpx.get(f"{base}/executions").status_code == 200
+        assert httpx.get(f"{base}/static/c4c/c4c.css").status_code == 200
+        assert httpx.get(f"{base}/workflow/executions").json()["executions"] == []
+
+
 @pytest.mark.parametrize("shadow", ["workflows/__init__.py", "procedures.py"])
 def test_a_module_of_the_project_that_hides_ours_is_named(run: Manage, project: Path, shadow: str) -> None:
     (project / shadow).parent.mkdir(exist_ok=True)
@@ -167,6 +191,21 @@ def test_a_module_of_the_project_that_hides_ours_is_named(run: Manage, project: 
     assert str(project / shadow) in done.stderr.splitlines()[-1]
 
 
-def _plain_environment() -> dict[str, str]:
-    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "PYTHONPATH", "C4C_DATA_DIR")
-    return {name: value for name, value in os.environ.items() if name not in ours}
+@contextmanager
+def _serving(project: Path, environment: dict[str, str], health: str) -> Iterator[None]:
+    command = [sys.executable, "-P", "manage.py", "c4c", "serve"]
+    process = subprocess.Popen(command, cwd=project, env=environment)
+    try:
+        until(lambda: _answers(process, health))
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(DEADLINE)
+
+
+def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
+    assert process.poll() is None
+    try:
+        return httpx.get(address).is_success
+    except httpx.TransportError:
+        return False
