@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -14,6 +15,7 @@ from executions.cli.frame import Parser, Subcommand, unknown
 from executions.cli.registry import SUBCOMMANDS
 
 INTERRUPTED = 130
+UNREAD = 141  # both as shells tell a signal: 128 and its number
 
 
 class Command(BaseCommand):
@@ -37,6 +39,9 @@ class Command(BaseCommand):
             self._quit("the database lacks tables: run manage.py migrate first", 1)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(UNREAD)
         finally:
             connections.close_all()
 
@@ -71,6 +76,7 @@ class Command(BaseCommand):
         if subcommand.checks:
             self.check()
         code = subcommand.run(Namespace(**options))
+        sys.stdout.flush()
         if code:
             sys.exit(code)
 
