@@ -110,6 +110,7 @@ _pool_size = env.int("C4C_POOL_SIZE", default=20)
 if _pool_size and _database["ENGINE"] in ("c4c_site.postgres", "django.db.backends.postgresql"):
     _pool = {"min_size": 1, "max_size": _pool_size, "timeout": 20, "max_idle": 0.5}
     _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
+_database["CONN_HEALTH_CHECKS"] = True  # a restarted PostgreSQL costs nobody a request
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
