@@ -74,6 +74,7 @@ def test_a_parked_execution_is_not_waited_for(server: Server) -> None:
     began = time.monotonic()
     response = server.execute(napping(20, parked=True))
     assert response.status_code == 202 and time.monotonic() - began < 5
+    assert response.json()["status"] == "waiting"
     path = f"/workflow/executions/{response.json()['executionId']}"
     assert server.post(f"{path}/cancel", {"reason": "enough"}).status_code == 202
     until(lambda: server.get(path).json()["execution"]["status"] == "cancelled", "it is cancelled")

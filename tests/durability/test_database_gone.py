@@ -71,8 +71,8 @@ def test_an_execution_whose_row_somebody_has_locked_waits_alone(executor: StartE
 @pytest.fixture
 def server(django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
     """A server of our own that may be broken, as the default database."""
-    given = connections.settings["default"]
-    before = dict(given)
+    given, ours = connections.settings["default"], connections["default"]
+    before, embedded = dict(given), getattr(ours, "server", None)
     with folder() as home, django_db_blocker.unblock():
         made = Server(home)
         _use(given, made)
@@ -80,15 +80,20 @@ def server(django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
         yield made
         connection.close()
         given.update(before)
-        connections["default"].settings_dict.update(before)
+        ours.settings_dict.update(before)
+        if embedded is not None:
+            ours.server = embedded
         made.stop(force=True)
 
 
 def _use(given: dict[str, object], server: Server) -> None:
     connection.close()
     place = {"HOST": server.ensure(), "PORT": "5432", "NAME": "c4c", "USER": "postgres", "PASSWORD": ""}
-    given.update(place)
-    connections["default"].settings_dict.update(place)
+    given.update(place, DATA_DIR=server.home)
+    ours = connections["default"]
+    ours.settings_dict.update(place)
+    if hasattr(ours, "server"):
+        ours.server = server  # tests run on an embedded server, which is another
 
 
 def test_a_server_that_is_stopped_at_once_loses_nothing_that_was_acknowledged(server: Server) -> None:

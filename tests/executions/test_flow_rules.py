@@ -400,8 +400,7 @@ def test_a_delay_until_a_time_long_gone_is_over_at_once() -> None:
     until = {"until": "${{ '0001-01-01T00:00:00+14:00' }}"}
     world = Small(node("delay", "d", config=until), begin=False)
     world.take_up()
-    assert world.run_of("d").available_at == world.now
-    world.wait(0)
+    assert world.run_of("d").available_at is None
     assert world.rows.status == "completed"
 
 

@@ -14,9 +14,10 @@ HANDFUL = 4
 OWN = 4
 """What a test takes: its thread, the watchman, a writing thread, notifications."""
 COUNT = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND backend_start >= %s
 """
-"""Without PostgreSQL's own workers, such as a vacuum that happens to run."""
+"""Neither PostgreSQL's own workers, such as a vacuum, nor what an earlier test has left."""
 
 
 class Watchman:
@@ -38,8 +39,10 @@ class Watchman:
 
     def _watch(self) -> None:
         with connection.cursor() as cursor:
+            cursor.execute("SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+            began = cursor.fetchone()[0]
             while not self._stop.wait(0.01):
-                cursor.execute(COUNT)
+                cursor.execute(COUNT, [began])
                 self.most = max(self.most, cursor.fetchone()[0])
         connections.close_all()
 

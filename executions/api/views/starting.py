@@ -112,10 +112,16 @@ async def _awaited(order: Order, answered: Answered) -> Answer:
         if await wait_terminal(execution_id, order.seconds):
             result = await readers.run(Urgency.DOOR, queries.result_document, execution_id, stack=order.stack)
             answer = Answer(200, result)
+        else:
+            answer = await readers.run(Urgency.DOOR, _as_it_stands, execution_id)
     finally:
         if answered.claim is not None:
             await sync_to_async(_settled)(answered.claim, answer)
     return answer
+
+
+def _as_it_stands(execution_id: str) -> Answer:
+    return _accepted(Execution.objects.get(pk=execution_id))
 
 
 def _settled(claim: int, answer: Answer) -> None:

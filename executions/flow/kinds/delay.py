@@ -9,10 +9,10 @@ from workflows.expressions import ExpressionError
 from workflows.kinds.delay import LONGEST
 
 
-def start(flow: Flow, run: Run, now: datetime) -> Park:
+def start(flow: Flow, run: Run, now: datetime) -> Done | Park:
     """Sleep for ``seconds``, or until a time (ISO 8601), in the database rather than in memory."""
     until = due(flow, run, now)
-    return Park(until, f"sleeping until {iso(until)}")
+    return Park(until, f"sleeping until {iso(until)}") if until > now else resume(flow, run, now)
 
 
 def resume(flow: Flow, run: Run, now: datetime) -> Done:
