@@ -9,6 +9,7 @@ from workflows.expressions.errors import ExpressionError
 
 LIMIT = 1024
 """Characters of one expression."""
+TOO_LONG = f"an expression may have at most {LIMIT} characters"
 
 _TOKEN = re.compile(
     r"""
@@ -56,14 +57,16 @@ def scan(text: str, start: int, *, embedded: bool) -> tuple[list[Token], int]:
         if embedded and depth == 0 and text.startswith("}}", position):
             break
         match = _TOKEN.match(text, position)
-        if match is None or match.end() - start > LIMIT:
+        if match is None:
             break
+        if match.end() - start > LIMIT:
+            raise ExpressionError(TOO_LONG)
         if match.lastgroup != "space":
             tokens.append(_token(match, position - start))
             depth += {"{": 1, "}": -1}.get(match.group(), 0)
         position = match.end()
-    if position - start > LIMIT or (position < len(text) and len(text) - start > LIMIT and not embedded):
-        raise ExpressionError(f"an expression may have at most {LIMIT} characters")
+    if position < len(text) and len(text) - start > LIMIT and not embedded:
+        raise ExpressionError(TOO_LONG)
     tokens.append(Token("end", None, position - start))
     return tokens, position
 
