@@ -29,6 +29,8 @@ ANSWERS_SECONDS = 0.8  # what answers in flight are given, streams included
 ATTEMPTS_SECONDS = 0.8  # what attempts in flight are given; their executions go on elsewhere or later
 LAST_SECONDS = 1.9  # then the process ends, whatever a view or a procedure may still be doing
 FAILED = 1
+BACKLOG = 1024
+"""Connections that may wait to be accepted: with Twisted's 50, a crowd that comes at once is cut off."""
 
 
 class Service:
@@ -52,7 +54,7 @@ class Service:
         globalLogPublisher.addObserver(observer)
         self._server = Server(
             application,
-            endpoints=build_endpoint_description_strings(host=host, port=port),
+            endpoints=[f"{endpoint}:backlog={BACKLOG}" for endpoint in _endpoints(host, port)],
             signal_handlers=False,
             server_name="c4c",
             verbosity=0,
@@ -122,3 +124,8 @@ class Service:
     def _answering(self) -> bool:
         running = [each.get("application_instance") for each in self._server.connections.values()]
         return any(each is not None and not each.done() for each in running)
+
+
+def _endpoints(host: str, port: int) -> list[str]:
+    found: list[str] = build_endpoint_description_strings(host=host, port=port)
+    return found
