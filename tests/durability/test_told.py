@@ -9,7 +9,7 @@ from random import Random
 
 from executions import operations
 from executions.errors import NotAllowed
-from executions.models import Command, Event, Execution
+from executions.models import Command, Event, Execution, Executor
 from tests.durability.conftest import StartWorker, all_ended, chain, start_many, until
 from tests.durability.history import check
 from tests.scripted.models import Call, Gate
@@ -67,18 +67,19 @@ def _say(verb: Callable[[str], Execution], execution_id: str) -> None:
 
 
 def test_a_delay_and_a_deadline_outlive_who_parked_them(worker: StartWorker) -> None:
-    delay = {"id": "wait", "type": "delay", "config": {"seconds": 3}, "next": "then"}
+    delay = {"id": "wait", "type": "delay", "config": {"seconds": 4}, "next": "then"}
     then = {"id": "then", "type": "procedure", "procedureName": "scripted.bare"}
     library.publish({"id": "nap", "name": "nap", "version": "1", "startNode": "wait", "nodes": [delay, then]})
-    asleep = [operations.start("nap").id for _ in range(3)]
-    late = [operations.start("nap", timeout=1.5).id for _ in range(3)]
-    began = time.monotonic()
     first = worker()
+    until(Executor.objects.exists, "the worker is there")
+    began = time.monotonic()
+    asleep = [operations.start("nap").id for _ in range(3)]
+    late = [operations.start("nap", timeout=2.5).id for _ in range(3)]
     until(lambda: Event.objects.filter(type="workflow.waiting").count() == 6, "all are parked")
     first.kill()
     worker()
     until(all_ended, "every execution ends")
-    assert time.monotonic() - began >= 3
+    assert time.monotonic() - began >= 4
     check([*asleep, *late])
     assert set(Execution.objects.filter(pk__in=asleep).values_list("status", flat=True)) == {"completed"}
     assert set(Execution.objects.filter(pk__in=late).values_list("status", flat=True)) == {"timed_out"}
