@@ -30,6 +30,16 @@ class Procedure:
     def wants_context(self) -> bool:
         return self.contract.context_parameter is not None
 
+    def document(self) -> dict[str, Any]:
+        """What the catalogue tells of it, as JSON data."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "metadata": self.metadata,
+            "inputSchema": self.contract.input_schema,
+            "outputSchema": self.contract.output_schema,
+        }
+
     def bind(self, values: dict[str, Any], context: Context | None = None) -> dict[str, Any]:
         """The handler's keyword arguments. Raises ``InvalidInput``."""
         arguments = self.contract.validate_input(values)

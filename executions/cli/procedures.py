@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
 
 from executions.cli.frame import Subcommand
 from executions.cli.printing import json_option, print_json, print_table
@@ -17,19 +16,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     found = registry.all()
     if options.json:
-        print_json({"procedures": [_procedure(procedure) for procedure in found]})
+        print_json({"procedures": [procedure.document() for procedure in found]})
     else:
         print_table(["NAME", "DESCRIPTION"], [(one.name, one.description) for one in found])
-
-
-def _procedure(procedure: Any) -> dict[str, Any]:
-    return {
-        "name": procedure.name,
-        "description": procedure.description,
-        "metadata": procedure.metadata,
-        "inputSchema": procedure.contract.input_schema,
-        "outputSchema": procedure.contract.output_schema,
-    }
 
 
 PROCEDURES = Subcommand("procedures", "list the procedures", add_arguments, run)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,7 +10,7 @@ from executions.api.http.paging import limit_of, page
 from executions.api.http.view import ApiView
 from executions.api.views.documentation import PAGE, documented, problems
 from executions.queries import cursors
-from procedures import Procedure, registry
+from procedures import registry
 
 SCOPE = "procedures"
 
@@ -33,14 +31,4 @@ class ProcedureList(ApiView):
         found = [procedure for procedure in registry.all() if procedure.name > after]
         told, more = found[:limit], len(found) > limit
         following = cursors.encode(SCOPE, [told[-1].name]) if more else None
-        return page(request, {"procedures": [_row(procedure) for procedure in told]}, following)
-
-
-def _row(procedure: Procedure) -> dict[str, Any]:
-    return {
-        "name": procedure.name,
-        "description": procedure.description,
-        "metadata": procedure.metadata,
-        "inputSchema": procedure.contract.input_schema,
-        "outputSchema": procedure.contract.output_schema,
-    }
+        return page(request, {"procedures": [procedure.document() for procedure in told]}, following)
