@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
-from workflows.graph import entering, leaving, places
+from workflows.graph import Place, entering, leaving, places
 from workflows.structure import Definition, Node
 
 
@@ -19,45 +19,71 @@ class Ancestry:
     def may_precede(self, earlier: str, later: str) -> bool:
         return bool(self._bits[earlier] & self._before.get(later, 0))
 
+    def may_precede_end(self, earlier: str, scope: str) -> bool:
+        """Whether ``earlier`` can have run when the scope that this node opens is weighed."""
+        return self.may_precede(earlier, _end(scope))
+
 
 class Flow(NamedTuple):
-    """``following`` is by vertex: the nodes, and for each scope an end that its members lead to."""
+    """``following`` is by vertex: the nodes, for each scope an end that its members lead to, and one for each
+    branch that another waits for."""
 
     vertices: list[str]
     following: list[list[int]]
 
 
-def has_cycle(definition: Definition) -> bool:
+def may_repeat(definition: Definition) -> bool:
+    """Whether a node may run more than once: in a cycle, or for each item."""
+    if any(definition.nodes[node_id].repeats for node_id in places(definition).of):
+        return True
     flow = _flow(definition)
     return any(_is_cyclic(flow, members) for members in _components(flow))
 
 
 def _flow(definition: Definition) -> Flow:
     placed = places(definition).of
-    vertices = [*placed, *(_end(node_id) for node_id in placed if definition.nodes[node_id].branches)]
+    opening = [definition.nodes[node_id] for node_id in placed if definition.nodes[node_id].branches]
+    awaited = dict.fromkeys((node.id, before) for node in opening for before, _ in node.order())
+    vertices = [*placed, *(_end(node.id) for node in opening), *(_end(*branch) for branch in awaited)]
     numbers = {name: number for number, name in enumerate(vertices)}
     following: list[list[int]] = [[] for _ in vertices]
-    for node_id, place in placed.items():
-        node = definition.nodes[node_id]
-        outer = None if place is None else _end(place[0])
-        for source, target in _arrows(node, outer):
-            if target in numbers:
-                following[numbers[source]].append(numbers[target])
+    for source, target in _arrows(definition, placed, awaited):
+        if target in numbers:
+            following[numbers[source]].append(numbers[target])
     return Flow(vertices, following)
 
 
-def _arrows(node: Node, outer: str | None) -> Iterator[tuple[str, str]]:
+def _arrows(
+    definition: Definition, placed: dict[str, Place], awaited: Container[Place]
+) -> Iterator[tuple[str, str]]:
+    for node_id, place in placed.items():
+        node = definition.nodes[node_id]
+        outer = None if place is None else _end(*place) if place in awaited else _end(place[0])
+        yield from _line(node, outer)
+        yield from ((node.id, edge.target) for edge in entering(node))
+        yield from _between(node)
+
+
+def _line(node: Node, outer: str | None) -> Iterator[tuple[str, str]]:
     """What may come after the node: after a scope's end, whatever may follow the scope node itself."""
-    sources = (node.id, _end(node.id)) if node.branches else (node.id,)
-    for source in sources:
+    for source in (node.id, _end(node.id)) if node.branches else (node.id,):
         yield from ((source, edge.target) for edge in leaving(node))
         if outer is not None:
             yield source, outer
-    yield from ((node.id, edge.target) for edge in entering(node))
 
 
-def _end(node_id: str) -> str:
-    return f"{node_id}/end"
+def _between(node: Node) -> Iterator[tuple[str, str]]:
+    """From the branches that others wait for."""
+    firsts, waited = node.branches, set[int]()
+    for before, after in node.order():
+        if before not in waited:
+            waited.add(before)
+            yield _end(node.id, before), _end(node.id)
+        yield _end(node.id, before), firsts[after]
+
+
+def _end(node_id: str, branch: int | None = None) -> str:
+    return f"{node_id}/end" if branch is None else f"{node_id}/{branch}"
 
 
 def _before(flow: Flow, bits: dict[str, int]) -> dict[str, int]:

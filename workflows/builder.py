@@ -11,18 +11,19 @@
     fetch >> check
     [premium, basic] >> save
 
-The first node written is the start, unless ``start=`` names another. Nothing is refused here: what is wrong
+The first node written is the start, one that compensates aside, unless ``start=`` names another. Nothing is
+refused here: what is wrong
 is told by the system checks, with the line that wrote it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from workflows.policies import Join, RetryPolicy, Timeout
+from workflows import spelling
+from workflows.policies import Concurrency, Join, Rate, RetryPolicy, Timeout
 
 
 class Named(Protocol):
@@ -58,6 +59,10 @@ class NodeBuilder:
 Target = NodeBuilder | str
 """A node, or the id of one that is written further down."""
 
+Most = int | Concurrency | Mapping[str, Any]
+Often = Rate | Mapping[str, Any]
+"""A limit as a policy, or as a document has it."""
+
 
 class Workflow:
     """One workflow in the making; ``definition()`` is its document. ``place`` is the module and line."""
@@ -71,7 +76,8 @@ class Workflow:
         return str(self._document["id"])
 
     def definition(self) -> dict[str, Any]:
-        first = self._start or next(iter(self.nodes), None)
+        compensating = {node.document.get("compensate") for node in self.nodes}
+        first = self._start or next((node for node in self.nodes if node.id not in compensating), None)
         return {
             **self._document,
             **({} if first is None else {"startNode": _id(first)}),
@@ -83,8 +89,8 @@ class Workflow:
     ) -> NodeBuilder:
         """Calls a procedure with the other keywords as its input.
 
-        ``name, description, next, on_error, retry, timeout, queue`` are the node's own; a procedure's input
-        that is called the same goes into ``config``.
+        ``name, description, next, on_error, retry, timeout, queue, compensate, key`` are the node's own; a
+        procedure's input that is called the same goes into ``config``.
         """
         own = {name: fields.pop(name) for name in _NODE & fields.keys()}
         name = procedure if isinstance(procedure, str) else procedure.name
@@ -125,7 +131,7 @@ class Workflow:
         **own: Any,
     ) -> NodeBuilder:
         """Runs the branches at once, each from its first node; what follows runs once, after the join."""
-        how = {"waitForAll": wait_for_all} if join is None else {"join": _join(join)}
+        how = {"waitForAll": wait_for_all} if join is None else {"join": spelling.join(join)}
         return self._add("parallel", id, own, {"branches": [_id(branch) for branch in branches], **how})
 
     def sequential(self, id: str, /, **own: Any) -> NodeBuilder:
@@ -140,10 +146,101 @@ class Workflow:
         self, id: str, /, *, seconds: float | str | None = None, until: str | None = None, **own: Any
     ) -> NodeBuilder:
         """Sleeps that long, or until then; either may be an expression."""
+        return self._add("delay", id, own, spelling.given(seconds=seconds, until=until))
+
+    def wait(
+        self,
+        id: str,
+        /,
+        *,
+        signal: str | None = None,
+        event: str | None = None,
+        approval: Mapping[str, Any] | None = None,
+        timeout: float | str | None = None,
+        **own: Any,
+    ) -> NodeBuilder:
+        """Waits for the signal, the internal event (whose key is ``key=``) or the approval of that name.
+
+        ``approval`` is ``{users, groups, message, form}``, each of them optional; ``timeout`` in seconds.
+        """
+        config = spelling.given(signal=signal, event=event, approval=approval, timeout=timeout)
+        return self._add("wait", id, own, config)
+
+    def map(
+        self,
+        id: str,
+        items: str | Sequence[Any],
+        branch: Target,
+        /,
+        *,
+        as_: str | None = None,
+        concurrency: int | None = None,
+        tolerate: int | str | None = None,
+        **own: Any,
+    ) -> NodeBuilder:
+        """Runs the branch for each of the items, so many at once; ``as_`` names the item among the variables.
+
+        ``items`` is a list or an expression; ``tolerate`` how many may fail: a count, or a share ("10%").
+        """
+        config = {"items": items, "branch": _id(branch)}
+        more = {"as": as_, "concurrency": concurrency, "tolerate": tolerate}
+        return self._add("map", id, own, {**config, **spelling.given(**more)})
+
+    def loop(
+        self,
+        id: str,
+        branch: Target,
+        /,
+        *,
+        while_: str | None = None,
+        until: str | None = None,
+        for_each: str | Sequence[Any] | None = None,
+        as_: str | None = None,
+        limit: int | None = None,
+        **own: Any,
+    ) -> NodeBuilder:
+        """Runs the branch while or until the expression holds, or for one item after the other."""
+        config = {"while": while_, "until": until, "forEach": for_each, "branch": _id(branch)}
+        return self._add("loop", id, own, spelling.given(**config, **{"as": as_, "limit": limit}))
+
+    def dag(
+        self,
+        id: str,
+        tasks: Mapping[Any, Iterable[Target]] | Iterable[Target],
+        /,
+        *,
+        on_failure: str | None = None,
+        **own: Any,
+    ) -> NodeBuilder:
+        """Runs tasks as soon as those that they depend on have completed: ``{fetch: [], parse: [fetch]}``.
+
+        ``on_failure``: finish, stop or continue.
+        """
+        named = tasks if isinstance(tasks, Mapping) else dict.fromkeys(tasks, ())
+        written = [_task(task, depends_on) for task, depends_on in named.items()]
+        return self._add("dag", id, own, {"tasks": written, **spelling.given(onFailure=on_failure)})
+
+    def subworkflow(
+        self,
+        id: str,
+        workflow: Workflow | str,
+        /,
+        *,
+        input: Mapping[str, Any] | str | None = None,
+        version: int | None = None,
+        merge_outputs: bool | None = None,
+        on_parent_close: str | None = None,
+        **own: Any,
+    ) -> NodeBuilder:
+        """Runs another workflow and waits for its end. ``on_parent_close``: cancel, terminate or abandon."""
         config = {
-            name: value for name, value in (("seconds", seconds), ("until", until)) if value is not None
+            "workflowId": workflow.id if isinstance(workflow, Workflow) else workflow,
+            "input": input,
+            "version": version,
+            "mergeOutputs": merge_outputs,
+            "onParentClose": on_parent_close,
         }
-        return self._add("delay", id, own, config)
+        return self._add("subworkflow", id, own, spelling.given(**config))
 
     def __repr__(self) -> str:
         return f"<workflow {self.id} at {self.place}>"
@@ -151,7 +248,7 @@ class Workflow:
     def _add(
         self, kind: str, id: str, own: Mapping[str, Any], config: Mapping[str, Any], **more: Any
     ) -> NodeBuilder:
-        document = {"id": id, "type": kind, **more, **({"config": _json(config)} if config else {})}
+        document = {"id": id, "type": kind, **more, **({"config": spelling.json(config)} if config else {})}
         for name, value in own.items():
             if value is not None:
                 document[_NAMES.get(name, name)] = _own(name, value)
@@ -174,8 +271,23 @@ def workflow(  # noqa: PLR0913 - the fields of a definition
     triggers: Iterable[Mapping[str, Any]] = (),
     metadata: Mapping[str, Any] | None = None,
     node_runs: int | None = None,
+    concurrency: Most | Iterable[Most] | None = None,
+    rate: Often | Iterable[Often] | None = None,
+    fairness: str | None = None,
+    queue: str | None = None,
 ) -> Workflow:
-    """``name`` is the id if left out; ``node_runs`` the most that one execution may have."""
+    """``name`` is the id if left out; ``node_runs`` the most that one execution may have.
+
+    ``concurrency`` and ``rate`` are one or several of ``{limit, key}`` and ``{limit, seconds, key}``. Their
+    keys and ``fairness`` are expressions of the execution's input: ``"input.tenant"``.
+    """
+    limits = spelling.given(
+        nodeRuns=node_runs,
+        concurrency=spelling.limits(concurrency),
+        rate=spelling.limits(rate),
+        fairness=fairness,
+        queue=queue,
+    )
     document = {
         "id": id,
         "name": name or id,
@@ -186,53 +298,31 @@ def workflow(  # noqa: PLR0913 - the fields of a definition
         "outputs": outputs,
         "triggers": list(triggers) or None,
         "metadata": metadata,
-        "limits": None if node_runs is None else {"nodeRuns": node_runs},
+        "limits": limits or None,
     }
-    given = {field: _json(value) for field, value in document.items() if value is not None}
-    return Workflow(given, _place(depth=2), start)
+    return Workflow(
+        {name: spelling.json(value) for name, value in spelling.given(**document).items()},
+        _place(depth=2),
+        start,
+    )
 
 
 def _id(target: Target | None) -> str | None:
     return target.id if isinstance(target, NodeBuilder) else target
 
 
+def _task(task: Target, depends_on: Iterable[Target]) -> dict[str, Any]:
+    named = [_id(earlier) for earlier in depends_on]
+    return {"node": _id(task), **({"dependsOn": named} if named else {})}
+
+
 def _own(name: str, value: Any) -> Any:
     match value:
         case RetryPolicy() | Timeout():
-            return _policy(value)
+            return spelling.policy(value)
         case NodeBuilder():
             return value.id
-    return _json(value)
-
-
-def _policy(policy: RetryPolicy | Timeout) -> dict[str, Any]:
-    """What differs from the defaults, in the document's spelling."""
-    given = {field.name: getattr(policy, field.name) for field in fields(policy) if _is_given(policy, field)}
-    return {_camel(name): _json(value) for name, value in given.items()}
-
-
-def _is_given(policy: RetryPolicy | Timeout, field: Any) -> bool:
-    return field.default is MISSING or getattr(policy, field.name) != field.default
-
-
-def _join(join: Join | Mapping[str, Any]) -> Any:
-    if not isinstance(join, Join):
-        return _json(join)
-    tolerate = join.count if join.percent is None else f"{join.percent:g}%"
-    document = {"policy": join.policy, "n": join.n, "tolerate": tolerate}
-    return {name: value for name, value in document.items() if value is not None}
-
-
-def _json(value: Any) -> Any:
-    """Mappings and sequences as JSON has them; anything else is left for the checks to judge."""
-    if isinstance(value, Mapping):
-        return {key: _json(item) for key, item in value.items()}
-    return [_json(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    return spelling.json(value)
 
 
 def _place(depth: int) -> str:
@@ -241,4 +331,6 @@ def _place(depth: int) -> str:
 
 
 _NAMES = {"on_error": "onError"}
-_NODE = frozenset({"name", "description", "next", "on_error", "retry", "timeout", "queue"})
+_NODE = frozenset(
+    {"name", "description", "next", "on_error", "retry", "timeout", "queue", "compensate", "key"}
+)

@@ -35,7 +35,7 @@ class DefinitionCache:
         if content_hash in self._found:
             return
         self._found[content_hash] = parsed
-        self._nodes += parsed.node_count
+        self._nodes += len(parsed.nodes)
         while self._nodes > NODES and len(self._found) > 1:
             _, oldest = self._found.popitem(last=False)
-            self._nodes -= oldest.node_count
+            self._nodes -= len(oldest.nodes)

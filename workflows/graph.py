@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from workflows.errors import Problem
 from workflows.structure import Definition, Edge, Node
+
+DRAWN = 20_000
+"""Edges that lead on from branches: tasks may have a million dependencies, which no reader could follow."""
 
 Place = tuple[str, int] | None
 """Where a line runs: a branch of a scope node, or None for the main line."""
@@ -34,8 +38,7 @@ def leaving(node: Node) -> Iterator[Edge]:
 
 def entering(node: Node) -> Iterator[Edge]:
     """Into the branches of a scope node."""
-    for position, target in enumerate(node.branches):
-        yield node.edge(target, "branch", "", f"/config/branches/{position}")
+    return node.entries()
 
 
 def scopes(definition: Definition) -> dict[str, list[list[str]]]:
@@ -63,23 +66,14 @@ def places(definition: Definition) -> Places:
 
 
 def edges(definition: Definition) -> list[Edge]:
-    """As they are drawn: between nodes that exist; a branch's last nodes lead on to what follows the join."""
+    """As they are drawn, between nodes that exist.
+
+    A branch's last nodes lead on to what comes next: what follows the join, the tasks that wait for this one,
+    or the loop's next time round.
+    """
     placed = places(definition).of
-    written = [
-        edge
-        for node in definition.nodes.values()
-        for edge in (*entering(node), *leaving(node))
-        if edge.target in definition.nodes
-    ]
-    joins = [edge for node_id in placed for edge in _joins(definition, placed, node_id)]
-    joined = {(edge.source, edge.target) for edge in joins}
-    after = _joined_scopes(definition, placed)
-    kept = [
-        edge
-        for edge in written
-        if (edge.source, edge.target) not in joined and not (edge.kind == "next" and edge.source in after)
-    ]
-    return _looped(definition, [*kept, *joins])
+    written = [edge for node in definition.nodes.values() for edge in _written(definition, placed, node)]
+    return _looped(definition, [*written, *islice(_onward(definition, placed), DRAWN)])
 
 
 def back_edges(following: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
@@ -127,34 +121,67 @@ def _told(place: Place) -> str:
     return "the main line" if place is None else f"branch {place[1]} of {place[0]!r}"
 
 
-def _joins(definition: Definition, placed: dict[str, Place], node_id: str) -> Iterator[Edge]:
-    """From a branch's node to what follows the join, where its line may end."""
-    node, place = definition.nodes[node_id], placed[node_id]
-    if place is None or (node.branches and _ends(definition, node)):
-        return
-    after = _after(definition, placed, place)
-    target = definition.nodes[place[0]].next
-    if after is not None and (_ends(definition, node) or target in successors(node)):
-        yield node.edge(after, "join")
+def _written(definition: Definition, placed: dict[str, Place], node: Node) -> Iterator[Edge]:
+    """What the document says, where it is not drawn as leading on from branches."""
+    later = {after for before, after in node.order() if before != after}
+    for position, edge in enumerate(entering(node)):
+        if position not in later and edge.target in definition.nodes:
+            yield edge
+    joined = _next_of_scope(definition, placed.get(node.id))
+    for edge in leaving(node):
+        is_drawn_by_branches = edge.kind == "next" and _is_joined(definition, placed, node)
+        if edge.target in definition.nodes and edge.target != joined and not is_drawn_by_branches:
+            yield edge
+    if node.compensate in definition.nodes:
+        yield node.edge(str(node.compensate), "compensate", "undo", "/compensate")
 
 
-def _ends(definition: Definition, node: Node) -> bool:
-    return not any(edge.target in definition.nodes for edge in node.exits())
+def _onward(definition: Definition, placed: dict[str, Place]) -> Iterator[Edge]:
+    """From where the line of a branch may end. Outer scopes come first in ``placed``."""
+    followers = _followers(definition, placed)
+    after: dict[Place, list[tuple[str, str]]] = {None: []}
+    for node_id, place in placed.items():
+        if place not in after:
+            outer = after[placed[place[0]]] if place is not None else []
+            after[place] = followers.get(place) or _joins(definition, place) or outer
+        node = definition.nodes[node_id]
+        if _may_end(definition, place, node) and not _is_joined(definition, placed, node):
+            yield from (node.edge(target, kind) for target, kind in after[place])
 
 
-def _after(definition: Definition, placed: dict[str, Place], place: Place) -> str | None:
-    """What follows the scope, or the first scope around it that has something following."""
-    while place is not None:
-        following = definition.nodes[place[0]].next
-        if following is not None:
-            return following if following in definition.nodes else None
-        place = placed[place[0]]
-    return None
+def _followers(definition: Definition, placed: dict[str, Place]) -> dict[Place, list[tuple[str, str]]]:
+    """What begins, or begins again, when a branch has ended."""
+    found: dict[Place, list[tuple[str, str]]] = defaultdict(list)
+    for node in map(definition.nodes.__getitem__, placed):
+        firsts = node.branches
+        for before, after in node.order():
+            if before == after:
+                found[node.id, before].append((node.id, "loop"))
+            elif firsts[after] in definition.nodes:
+                found[node.id, before].append((firsts[after], "depends"))
+    return found
 
 
-def _joined_scopes(definition: Definition, placed: dict[str, Place]) -> set[str]:
-    """Scope nodes whose own ``next`` is drawn as the joins of their branches."""
-    return {place[0] for place in placed.values() if place is not None}
+def _joins(definition: Definition, place: Place) -> list[tuple[str, str]]:
+    following = _next_of_scope(definition, place)
+    return [(following, "join")] if following in definition.nodes and following is not None else []
+
+
+def _may_end(definition: Definition, place: Place, node: Node) -> bool:
+    if not any(edge.target in definition.nodes for edge in node.exits()):
+        return True
+    following = _next_of_scope(definition, place)
+    return following is not None and following in successors(node)
+
+
+def _next_of_scope(definition: Definition, place: Place) -> str | None:
+    return None if place is None else definition.nodes[place[0]].next
+
+
+def _is_joined(definition: Definition, placed: dict[str, Place], node: Node) -> bool:
+    """Whether what follows the node is drawn as the joins of its branches; a loop leads on by itself."""
+    is_open = any(target in definition.nodes for target in node.branches) and node.id in placed
+    return is_open and (0, 0) not in islice(node.order(), 1)
 
 
 def _looped(definition: Definition, drawn: list[Edge]) -> list[Edge]:

@@ -71,7 +71,8 @@ def version(workflow_id: str, number: int) -> WorkflowVersion:
         WorkflowVersion.objects.filter(workflow=workflow_id, number=number).select_related("workflow").first()
     )
     if found is None:
-        raise WorkflowNotFound(workflow_id, _known_ids(), number)
+        newest = WorkflowVersion.objects.filter(workflow=workflow_id).aggregate(number=Max("number"))
+        raise WorkflowNotFound(workflow_id, _known_ids(), number, newest["number"])
     return found
 
 

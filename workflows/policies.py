@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from workflows.expressions import Expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +33,17 @@ class RetryPolicy:
         longest = min(grown, self.max_interval)
         return longest * (1 - self.jitter * rand)
 
-    def permits(self, error_name: str, attempt: int, elapsed: float) -> bool:
-        """Whether an attempt may follow this one, which failed ``elapsed`` seconds after the first began."""
-        if attempt >= self.max_attempts or error_name in self.non_retryable:
+    def permits(self, error_name: str, attempt: int, elapsed: float, bases: Collection[str] = ()) -> bool:
+        """Whether an attempt may follow this one, which failed ``elapsed`` seconds after the first began.
+
+        ``bases``: the names of the error's base classes, which the policy may name as well.
+        """
+        names = {error_name, *bases}
+        if attempt >= self.max_attempts or not names.isdisjoint(self.non_retryable):
             return False
         if self.max_elapsed is not None and elapsed >= self.max_elapsed:
             return False
-        return not self.retry_on or error_name in self.retry_on
+        return not self.retry_on or not names.isdisjoint(self.retry_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,31 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Concurrency:
+    """At most so many executions at once: of the workflow, or of those for which ``key`` gives the same."""
+
+    limit: int
+    key: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most so many executions begin in any ``seconds``: of the workflow, or of the same ``key``."""
+
+    limit: int
+    seconds: float
+    key: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one execution may cost."""
+    """What one execution may cost, and what it is let in by: all of ``concurrency`` and ``rate``.
+
+    ``fairness`` gives the key between whose values the turns go round.
+    """
 
     node_runs: int = 10_000
+    concurrency: tuple[Concurrency, ...] = ()
+    rate: tuple[Rate, ...] = ()
+    fairness: Expression | None = None
+    queue: str = "default"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 from workflows.errors import nearest, suggestion
-from workflows.expressions import template
-from workflows.expressions.templates import escaped
-from workflows.kinds import KINDS, LATER
+from workflows.expressions import Expression, template
+from workflows.kinds import KINDS
 from workflows.kinds.kind import Kind
-from workflows.policies import Limits, RetryPolicy, Timeout
+from workflows.policies import Concurrency, Limits, Rate, RetryPolicy, Timeout
 from workflows.shape import (
     Field,
     Reading,
+    evaluated,
     identifier,
     list_of,
     mapping,
-    not_yet,
     number,
+    one_or_more,
     optional,
     record,
     required,
@@ -27,11 +25,13 @@ from workflows.shape import (
     text,
     whole,
 )
+from workflows.storable import is_storable
 from workflows.structure import Definition, Node
 
 NODES = 10_000
-VALUES = 1_000_000
-DEPTH = 64
+GATES = 4
+"""Limits of one sort that a workflow may have."""
+KEY_ROOTS = frozenset({"input", "vars", "trigger", "execution"})
 SECONDS = 100 * 366 * 86_400.0
 _EMPTY = template({})
 
@@ -39,7 +39,7 @@ _EMPTY = template({})
 def read(document: Any) -> tuple[Definition | None, Reading]:
     """The definition as far as it can be read: None where there is nothing to hold on to."""
     reading = Reading()
-    if not _is_json(reading, document):
+    if not is_storable(reading, document):
         return None, reading
     fields = reading.record(document, "", DOCUMENT)
     nodes = document.get("nodes") if isinstance(document, dict) else None
@@ -89,8 +89,10 @@ def _node(reading: Reading, document: Any, pointer: str) -> Node | None:
     fields = reading.record(document, pointer, NODE)
     kind = _kind(reading, document, pointer)
     config = _config(reading, document, kind, pointer)
-    if kind is not None and kind.check is not None:
-        kind.check(reading, document, config, pointer)
+    if kind is not None:
+        _check_fit(reading, document, kind, pointer)
+        if kind.check is not None:
+            kind.check(reading, document, config, pointer)
     if "id" not in fields:
         return None
     common = {_COMMON[name]: value for name, value in fields.items() if name in _COMMON}
@@ -101,12 +103,20 @@ def _node(reading: Reading, document: Any, pointer: str) -> Node | None:
     )
 
 
+def _check_fit(reading: Reading, document: dict[str, Any], kind: Kind, pointer: str) -> None:
+    """What only some kinds can have."""
+    for name in _SOME:
+        if document.get(name) is None or name in kind.takes:
+            continue
+        takers = " and ".join(other.name for other in KINDS.values() if name in other.takes)
+        hint = "; a wait has 'timeout' in its config" if (name, kind.name) == ("timeout", "wait") else ""
+        reading.refuse(f"{pointer}/{name}", f"{name!r} is for nodes of type {takers}{hint}")
+
+
 def _kind(reading: Reading, document: Any, pointer: str) -> Kind | None:
     name = document.get("type") if isinstance(document, dict) else None
     if not isinstance(name, str):
         return None
-    if name in LATER:
-        return reading.refuse(f"{pointer}/type", f"kind {name!r} is not supported yet")
     if name not in KINDS:
         hint = suggestion(nearest(name, KINDS)) or f"; there are {', '.join(KINDS)}"
         return reading.refuse(f"{pointer}/type", f"unknown kind {name[:80]!r}{hint}")
@@ -154,77 +164,30 @@ def _timeout(reading: Reading, value: Any, pointer: str) -> Timeout:
 
 
 def _limits(reading: Reading, value: Any, pointer: str) -> Limits:
-    fields = reading.record(value, pointer, {"nodeRuns": optional(whole(1, 1_000_000))})
-    return Limits(node_runs=fields["nodeRuns"]) if fields else Limits()
+    fields = reading.record(value, pointer, LIMITS)
+    return Limits(**{_LIMITS[name]: item for name, item in fields.items()})
 
 
-# What is no JSON that can be stored: told alone, for the rest could not be trusted
+def _concurrency(reading: Reading, value: Any, pointer: str) -> Concurrency | None:
+    """A number is the limit of the whole workflow."""
+    if not isinstance(value, dict):
+        limit = whole(1, 1_000_000)(reading, value, pointer)
+        return None if limit is None else Concurrency(limit=limit)
+    fields = reading.record(value, pointer, CONCURRENCY)
+    return Concurrency(**fields) if "limit" in fields else None
 
 
-def _is_json(reading: Reading, document: Any) -> bool:
-    """Iterative, so that no depth exhausts the stack."""
-    pending: list[tuple[Any, tuple[Any, ...] | None, int]] = [(document, None, 0)]
-    seen = 0
-    while pending and seen <= VALUES:
-        value, path, depth = pending.pop()
-        seen += 1
-        fault = _fault(value, depth)
-        if fault:
-            reading.refuse(_pointer(path), fault)
-        elif isinstance(value, dict):
-            pending.extend((item, (path, key), depth + 1) for key, item in value.items())
-        elif isinstance(value, list):
-            pending.extend((item, (path, position), depth + 1) for position, item in enumerate(value))
-    if seen > VALUES:
-        reading.refuse("", f"more than {VALUES} values")
-    return not reading.problems
+def _rate(reading: Reading, value: Any, pointer: str) -> Rate | None:
+    fields = reading.record(value, pointer, RATE)
+    return Rate(**fields) if {"limit", "seconds"} <= fields.keys() else None
 
 
-def _fault(value: Any, depth: int) -> str | None:
-    match value:
-        case None | bool():
-            return None
-        case str():
-            return _text_fault(value)
-        case int() | float():
-            return _number_fault(value)
-        case dict() | list():
-            return _nested_fault(value, depth)
-    return f"{type(value).__name__} is not JSON"
-
-
-def _nested_fault(value: dict[Any, Any] | list[Any], depth: int) -> str | None:
-    if depth >= DEPTH:
-        return f"nested more than {DEPTH} levels deep"
-    return next(filter(None, map(_key_fault, value)), None) if isinstance(value, dict) else None
-
-
-def _number_fault(value: int | float) -> str | None:
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "the number is not finite"
-    return None if -(2**63) <= value < 2**63 else "the whole number is too large"
-
-
-def _key_fault(key: Any) -> str | None:
-    return _text_fault(key) if isinstance(key, str) else f"the key {key!r} is not a text"
-
-
-def _text_fault(value: str) -> str | None:
-    if "\0" in value:
-        return "the character NUL cannot be stored"
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        return "half of a surrogate pair cannot be stored"
-    return None
-
-
-def _pointer(path: tuple[Any, ...] | None) -> str:
-    return "".join(reversed([f"/{escaped(key)}" for key in _keys(path)]))
-
-
-def _keys(path: tuple[Any, ...] | None) -> Iterator[Any]:
-    while path is not None:
-        path, key = path
-        yield key
+def _key(reading: Reading, value: Any, pointer: str) -> Expression | None:
+    """Asked when an execution is started: nothing has run yet."""
+    found = evaluated(reading, value, pointer)
+    for root in sorted(found.roots - KEY_ROOTS):
+        reading.refuse(pointer, f"{root!r} is not in reach here; there are {', '.join(sorted(KEY_ROOTS))}")
+    return found
 
 
 # The fields of a document
@@ -264,8 +227,21 @@ NODE = {
     "retry": optional(_retry),
     "timeout": optional(_timeout),
     "queue": optional(text(64)),
-    "compensate": not_yet("compensate"),
-    "key": not_yet("key"),
+    "compensate": optional(identifier),
+    "key": optional(evaluated),
+}
+CONCURRENCY = {"limit": required(whole(1, 1_000_000)), "key": optional(_key)}
+RATE = {
+    "limit": required(whole(1, 1_000_000)),
+    "seconds": required(number(0.001, SECONDS)),
+    "key": optional(_key),
+}
+LIMITS = {
+    "nodeRuns": optional(whole(1, 1_000_000)),
+    "concurrency": optional(one_or_more(_concurrency, GATES)),
+    "rate": optional(one_or_more(_rate, GATES)),
+    "fairness": optional(_key),
+    "queue": optional(identifier),
 }
 DOCUMENT = {
     "id": required(identifier),
@@ -291,6 +267,16 @@ _COMMON = {
     "onError": "on_error",
     "retry": "retry",
     "timeout": "timeout",
+    "queue": "queue",
+    "compensate": "compensate",
+    "key": "key",
+}
+_SOME = ("retry", "timeout", "compensate", "key")
+_LIMITS = {
+    "nodeRuns": "node_runs",
+    "concurrency": "concurrency",
+    "rate": "rate",
+    "fairness": "fairness",
     "queue": "queue",
 }
 _RETRY = {

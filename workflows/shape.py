@@ -12,6 +12,7 @@ from workflows.expressions import Expression, ExpressionError, Template, express
 from workflows.expressions.templates import escaped
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
 NEVER = expression("false")
@@ -74,6 +75,17 @@ def identifier(reading: Reading, value: Any, pointer: str) -> str | None:
         return reading.expected(pointer, "a text", value)
     if not _ID.fullmatch(value):
         return reading.refuse(pointer, f"{value[:80]!r} is not an id: 1 to 64 of A-Z a-z 0-9 _ . -")
+    return value
+
+
+def variable(reading: Reading, value: Any, pointer: str) -> str | None:
+    """A name that expressions can spell."""
+    if not isinstance(value, str):
+        return reading.expected(pointer, "a text", value)
+    if not _VARIABLE.fullmatch(value):
+        return reading.refuse(
+            pointer, f"{value[:80]!r} is not a name: 1 to 64 of A-Z a-z 0-9 _, no digit first"
+        )
     return value
 
 
@@ -168,5 +180,37 @@ def evaluated(reading: Reading, value: Any, pointer: str) -> Expression:
         return NEVER
 
 
-def not_yet(what: str) -> Field:
-    return Field(lambda reading, value, pointer: reading.refuse(pointer, f"{what} is not supported yet"))
+def expressed(check: Check) -> Check:
+    """What the check accepts, or something with expressions in it: a template."""
+
+    def check_constant(reading: Reading, value: Any, pointer: str) -> Template | None:
+        known = len(reading.problems)
+        found = resolved(reading, value, pointer)
+        if len(reading.problems) > known or (found.is_constant and check(reading, value, pointer) is None):
+            return None
+        return found
+
+    return check_constant
+
+
+def listed(reading: Reading, value: Any, pointer: str) -> Template | None:
+    """A list, or an expression that gives one, bare or in braces."""
+    if isinstance(value, list):
+        return resolved(reading, value, pointer)
+    if isinstance(value, str):
+        return Template.of(evaluated(reading, value, pointer))
+    return reading.expected(pointer, "a list, or an expression that gives one", value)
+
+
+def one_or_more(check: Check, most: int) -> Check:
+    """One, or a list of at most so many: always a tuple."""
+
+    def check_each(reading: Reading, value: Any, pointer: str) -> tuple[Any, ...] | None:
+        if not isinstance(value, list):
+            found = check(reading, value, pointer)
+            return None if found is None else (found,)
+        if len(value) > most:
+            return reading.refuse(pointer, f"expected at most {most}, got {len(value)}")
+        return list_of(check)(reading, value, pointer)
+
+    return check_each

@@ -14,7 +14,10 @@ from workflows.schemas import Schema
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``kind``: next, true, false, case, branch, error, join or loop; ``pointer`` is where it is written."""
+    """``kind``: next, true, false, case, branch, error, join, loop, depends or compensate.
+
+    ``pointer`` is where it is written.
+    """
 
     source: str
     target: str
@@ -25,7 +28,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What every kind has. ``queue`` "" is the default one; without ``retry`` there is one attempt."""
+    """What every kind has. ``queue`` "" is the default one; without ``retry`` there is one attempt.
+
+    ``compensate``: the node that undoes this one when the execution does not complete. ``key``: a procedure's
+    is the idempotency key of its attempts, a wait's the key that its event must have.
+    """
 
     id: str
     kind: str
@@ -38,12 +45,33 @@ class Node:
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     queue: str = ""
+    compensate: str | None = None
+    key: Expression | None = None
     pointer: str = ""
 
     @property
     def branches(self) -> tuple[str, ...]:
         """The first node of each branch; empty unless the node opens a scope."""
         return ()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a branch may run more than once: one after the other, or once for each item."""
+        return False
+
+    @property
+    def reach(self) -> frozenset[str]:
+        """Which of ``item`` and ``index`` its branches have of it."""
+        return frozenset()
+
+    def order(self) -> Iterator[tuple[int, int]]:
+        """Pairs of branches: the second begins when the first has ended. A loop's begins after itself."""
+        return iter(())
+
+    def entries(self) -> Iterator[Edge]:
+        """Into its branches, in their order."""
+        for position, target in enumerate(self.branches):
+            yield self.edge(target, "branch", at=f"/config/branches/{position}")
 
     def exits(self) -> Iterator[Edge]:
         """Where its line may go on in the same scope, its error handler aside."""
@@ -66,7 +94,7 @@ class Node:
 class Definition:
     """``nodes`` in document order; ``version`` is the author's label; ``document`` what it was read from.
 
-    ``is_static``: no cycle, so that the number of nodes is the most that can run.
+    ``is_static``: no cycle, map or loop, so that ``node_count`` is the most that can run.
     """
 
     id: str
@@ -87,7 +115,14 @@ class Definition:
 
     @property
     def node_count(self) -> int:
-        return len(self.nodes)
+        """Those that compensate aside, which run only where the execution does not complete."""
+        return len(self.nodes) - len(self.compensating)
+
+    @property
+    def compensating(self) -> frozenset[str]:
+        """Ids of the nodes that undo others."""
+        named = (node.compensate for node in self.nodes.values())
+        return frozenset(node_id for node_id in named if node_id is not None and node_id in self.nodes)
 
     def input_problems(self, value: Mapping[str, Any]) -> list[Problem]:
         """What of an execution's input does not fit ``inputSchema``."""

@@ -39,6 +39,30 @@ def parallel(id: str, *branches: str, next: str | None = None, **fields: Any) ->
     return step(id, next, type="parallel", config={"branches": [*branches], **fields})
 
 
+def wait(id: str, next: str | None = None, **config: Any) -> dict[str, Any]:
+    return step(id, next, type="wait", config=config)
+
+
+def mapped(
+    id: str, branch: str, next: str | None = None, items: Any = "input.items", **config: Any
+) -> dict[str, Any]:
+    return step(id, next, type="map", config={"items": items, "branch": branch, **config})
+
+
+def loop(id: str, branch: str, next: str | None = None, **config: Any) -> dict[str, Any]:
+    return step(id, next, type="loop", config={"branch": branch, **(config or {"while": "vars.left > 0"})})
+
+
+def dag(id: str, next: str | None = None, /, **tasks: list[str]) -> dict[str, Any]:
+    """Tasks with what they depend on."""
+    written = [{"node": node, "dependsOn": depends_on} for node, depends_on in tasks.items()]
+    return step(id, next, type="dag", config={"tasks": written})
+
+
+def subworkflow(id: str, next: str | None = None, **config: Any) -> dict[str, Any]:
+    return step(id, next, type="subworkflow", config={"workflowId": "other", **config})
+
+
 def defined(*nodes: dict[str, Any], **fields: Any) -> Definition:
     return parse(document(*nodes, **fields))
 

@@ -8,7 +8,8 @@ import pytest
 from c4c_site.demo import workflows as demo
 from workflows import checks, discovery
 from workflows.builder import Workflow, workflow
-from workflows.definition import Join, RetryPolicy, Timeout, parse
+from workflows.definition import Concurrency, Join, RetryPolicy, Timeout, dump, parse
+from workflows.expressions import expression
 
 
 def test_a_workflow_is_written_as_it_is_read() -> None:
@@ -99,6 +100,71 @@ def test_every_kind_can_be_written() -> None:
     assert read.nodes["both"].join == Join(percent=20)  # type: ignore[attr-defined]
     assert read.start_node == "come"
     assert end.id == "end"
+
+
+def test_kinds_that_wait_repeat_and_depend_can_be_written() -> None:
+    wf = workflow(
+        "strong",
+        concurrency=[3, Concurrency(limit=1, key=expression("input.tenant"))],
+        rate={"limit": 5, "seconds": 60, "key": "input.tenant"},
+        fairness="input.tenant",
+        queue="slow",
+    )
+    undo = wf.procedure("undo", "stock.release", of="${{ item }}")
+    hold = wf.procedure("hold", "stock.hold", compensate=undo, key="input.order")
+    paid = wf.wait("paid", event="payment", key="input.order", timeout=60)
+    wf.wait("go", signal="go on")
+    wf.wait("told", approval={"users": ["ada"], "message": "${{ vars.sum }}"})
+    each = wf.map("each", "vars.items", "one", as_="thing", concurrency=5, tolerate="10%")
+    wf.procedure("one", "math.add")
+    again = wf.loop("again", "two", while_="vars.left > 0", limit=9)
+    wf.procedure("two", "math.add")
+    wf.loop("over", "go", for_each=[1, 2], as_="number")
+    three, four = wf.procedure("three", "math.add"), wf.procedure("four", "math.add")
+    tasks = wf.dag("tasks", {three: [], four: [three]}, on_failure="continue")
+    other = wf.subworkflow("other", wf, input={"a": 1}, merge_outputs=True, on_parent_close="abandon")
+    over = wf.sequential("end", next="over")
+
+    hold >> paid >> each >> again >> tasks >> other >> over
+
+    written = {node["id"]: node for node in wf.definition()["nodes"]}
+    assert wf.definition()["startNode"] == "hold"
+    assert wf.definition()["limits"] == {
+        "concurrency": [3, {"limit": 1, "key": "input.tenant"}],
+        "rate": {"limit": 5, "seconds": 60, "key": "input.tenant"},
+        "fairness": "input.tenant",
+        "queue": "slow",
+    }
+    assert written["hold"]["compensate"] == "undo" and written["hold"]["key"] == "input.order"
+    assert written["paid"] == {
+        "id": "paid",
+        "type": "wait",
+        "config": {"event": "payment", "timeout": 60},
+        "key": "input.order",
+        "next": "each",
+    }
+    assert written["go"]["config"] == {"signal": "go on"}
+    assert written["told"]["config"]["approval"]["users"] == ["ada"]
+    assert written["each"]["config"] == {
+        "items": "vars.items",
+        "branch": "one",
+        "as": "thing",
+        "concurrency": 5,
+        "tolerate": "10%",
+    }
+    assert written["again"]["config"] == {"while": "vars.left > 0", "branch": "two", "limit": 9}
+    assert written["over"]["config"] == {"forEach": [1, 2], "branch": "go", "as": "number"}
+    assert written["tasks"]["config"] == {
+        "tasks": [{"node": "three"}, {"node": "four", "dependsOn": ["three"]}],
+        "onFailure": "continue",
+    }
+    assert written["other"]["config"] == {
+        "workflowId": "strong",
+        "input": {"a": 1},
+        "mergeOutputs": True,
+        "onParentClose": "abandon",
+    }
+    assert dump(parse(wf.definition())) == wf.definition()
 
 
 def test_another_start_may_be_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workflows.documents import condition, defined, parallel, step
+from tests.workflows.documents import call, condition, dag, defined, loop, mapped, parallel, step
 from workflows.definition import Definition
 from workflows.layout import Layout, layout
 
@@ -75,6 +75,36 @@ def test_cycles_are_drawn_as_loops(nodes: list[dict[str, object]]) -> None:
     assert any(edge.kind == "loop" for edge, _ in found.edges)
 
 
+def test_a_loop_leads_back_below_and_on_to_the_right() -> None:
+    read = defined(loop("l", "a", "z"), step("a", "b"), step("b"), step("z"))
+    found = layout(read)
+    assert_well_drawn(found, read)
+    assert {(edge.source, edge.target) for edge, _ in found.edges if edge.kind == "loop"} == {("b", "l")}
+    (back,) = [path for edge, path in found.edges if edge.kind == "loop"]
+    lowest = max(float(y) for _, y in re.findall(r"(-?[\d.]+) (-?[\d.]+)", back))
+    assert found.nodes["l"][1] + found.nodes["l"][3] < lowest <= found.height
+    assert found.nodes["l"][0] < found.nodes["a"][0] < found.nodes["b"][0]
+
+
+def test_tasks_stand_after_those_that_they_depend_on() -> None:
+    read = defined(
+        dag("d", "z", a=[], b=["a"], c=["a"], e=["b", "c"]),
+        *(step(node) for node in ("a", "b", "c", "e", "z")),
+    )
+    found = layout(read)
+    assert_well_drawn(found, read)
+    xs = [found.nodes[node_id][0] for node_id in ("d", "a", "b", "e", "z")]
+    assert xs == sorted(xs) and len(set(xs)) == 5
+    assert found.nodes["b"][0] == found.nodes["c"][0]
+
+
+def test_what_undoes_stands_after_what_it_undoes() -> None:
+    read = defined(mapped("m", "a", "z"), {**call("a"), "compensate": "u"}, step("z"), call("u"))
+    found = layout(read)
+    assert_well_drawn(found, read)
+    assert found.nodes["u"][0] > found.nodes["a"][0]
+
+
 graphs = st.integers(1, 12).flatmap(
     lambda count: st.lists(
         st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), min_size=count, max_size=count
@@ -93,7 +123,7 @@ def test_no_graph_makes_boxes_overlap_and_the_same_graph_looks_the_same(ways: li
     assert layout(read) == found
 
 
-@pytest.mark.parametrize("shape", ["random", "long edges", "wide"])
+@pytest.mark.parametrize("shape", ["random", "long edges", "wide", "tasks", "loops"])
 def test_a_thousand_nodes_take_less_than_a_second(shape: str) -> None:
     ids, chance = [f"n{number}" for number in range(1_000)], random.Random(7)
     match shape:
@@ -102,6 +132,11 @@ def test_a_thousand_nodes_take_less_than_a_second(shape: str) -> None:
         case "long edges":
             nodes = [condition(node_id, ids[-1], following) for node_id, following in pairwise(ids)]
             nodes += [step(ids[-1])]
+        case "tasks":
+            tasks = {node_id: chance.sample(ids[:place], min(place, 3)) for place, node_id in enumerate(ids)}
+            nodes = [dag("d", **tasks), *(step(node_id) for node_id in ids)]
+        case "loops":
+            nodes = [*(loop(node_id, following) for node_id, following in pairwise(ids)), step(ids[-1])]
         case _:
             nodes = [parallel(ids[0], *ids[1:-1], next=ids[-1]), *(step(node_id) for node_id in ids[1:])]
     read = defined(*nodes)

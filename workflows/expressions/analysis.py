@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from workflows.errors import nearest, suggestion
@@ -39,8 +40,10 @@ def is_seeds_dialect(tokens: list[Token]) -> bool:
 
 
 def uses(tree: Tree) -> Uses:
-    names = {node.name for node in walk(tree) if isinstance(node, Name)}
-    return Uses(frozenset(names & ROOTS), frozenset(filter(None, map(_node_id, walk(tree)))))
+    """A name that a macro binds is neither a root nor, if it is ``nodes``, a way to nodes."""
+    free = [node for node, bound in _with_bound(tree) if _root(node) != bound]
+    names = {node.name for node in free if isinstance(node, Name)}
+    return Uses(frozenset(names & ROOTS), frozenset(filter(None, map(_node_id, free))))
 
 
 def check(tree: Tree) -> None:
@@ -104,15 +107,28 @@ def _check_call(target: Tree | None, name: str, count: int) -> None:
 
 
 def _check_names(tree: Tree) -> None:
-    """Names bound by a macro are known within it; there is at most one such name at a time."""
+    for node, bound in _with_bound(tree):
+        if isinstance(node, Name) and node.name not in ROOTS | TYPES and node.name != bound:
+            raise ExpressionError(f"unknown name {node.name!r}{suggestion(nearest(node.name, ROOTS))}")
+
+
+def _with_bound(tree: Tree) -> Iterator[tuple[Tree, str | None]]:
+    """Every part with the name that a macro binds around it; there is at most one at a time."""
     pending: list[tuple[Tree, str | None]] = [(tree, None)]
     while pending:
         node, bound = pending.pop()
+        yield node, bound
         match node:
-            case Name(name) if name not in ROOTS and name not in TYPES and name != bound:
-                raise ExpressionError(f"unknown name {name!r}{suggestion(nearest(name, ROOTS))}")
             case Comprehension(_, target, variable, body, only):
                 pending.append((target, bound))
                 pending.extend((part, variable) for part in (body, only) if part is not None)
             case _:
                 pending.extend((child, bound) for child in node.children)
+
+
+def _root(node: Tree) -> str:
+    """The name that it is, or is a member of; "" for anything else."""
+    match node:
+        case Name(name) | Member(Name(name), _) | Index(Name(name), _):
+            return name
+    return ""

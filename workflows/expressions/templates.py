@@ -38,6 +38,14 @@ class Template:
         self.expressions: tuple[tuple[str, Expression], ...] = tuple(reader.expressions)
         self.references: frozenset[str] = frozenset().union(*(e.references for _, e in reader.expressions))
 
+    @classmethod
+    def of(cls, expression: Expression) -> Template:
+        """Exactly this expression: its value is what the template resolves to."""
+        found = cls(None)
+        found._constant, found._resolver, found.is_constant = expression.source, expression.evaluate, False
+        found.expressions, found.references = (("", expression),), expression.references
+        return found
+
     def __repr__(self) -> str:
         return f"Template({self._constant!r})"
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from workflows.kinds import condition, delay, parallel, procedure, sequential, switch, trigger
+from workflows.kinds import (
+    condition,
+    dag,
+    delay,
+    loop,
+    map,
+    parallel,
+    procedure,
+    sequential,
+    subworkflow,
+    switch,
+    trigger,
+    wait,
+)
 from workflows.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
@@ -15,10 +28,12 @@ KINDS: dict[str, Kind] = {
         sequential.KIND,
         trigger.KIND,
         delay.KIND,
+        wait.KIND,
+        map.KIND,
+        loop.KIND,
+        subworkflow.KIND,
+        dag.KIND,
     )
 }
 
-LATER = frozenset({"wait", "map", "loop", "subworkflow", "dag"})
-"""Named by the contract, not built yet."""
-
-__all__ = ["KINDS", "LATER", "Kind"]
+__all__ = ["KINDS", "Kind"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.expressions import Template
 from workflows.kinds.kind import Kind, given
-from workflows.shape import Reading, number, optional, resolved
+from workflows.shape import Reading, expressed, number, optional
 from workflows.structure import Node
 
 LONGEST = 100 * 366 * 86_400
@@ -39,30 +39,22 @@ def check(reading: Reading, document: dict[str, Any], config: dict[str, Any], po
         reading.refuse(f"{pointer}/config", "give either 'seconds' or 'until'")
 
 
-def seconds(reading: Reading, value: Any, pointer: str) -> Template | None:
-    found = resolved(reading, value, pointer)
-    if found.is_constant and number(0, LONGEST)(reading, value, pointer) is None:
-        return None
-    return found
-
-
-def moment(reading: Reading, value: Any, pointer: str) -> Template | None:
-    found = resolved(reading, value, pointer)
-    if found.is_constant and not _is_moment(value):
+def moment(reading: Reading, value: Any, pointer: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.tzinfo is None:
         return reading.refuse(pointer, "expected a time with its zone, such as 2026-01-31T12:00:00Z")
     return found
 
 
-def _is_moment(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
+seconds = expressed(number(0, LONGEST))
+"""How long something may take."""
 
 KIND = Kind(
     name="delay",
     build=build,
     check=check,
-    config={"seconds": optional(seconds), "until": optional(moment)},
+    config={"seconds": optional(seconds), "until": optional(expressed(moment))},
 )

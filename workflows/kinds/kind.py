@@ -15,13 +15,15 @@ class Kind:
     """``config`` lists its fields, or is None where config is free.
 
     ``build(common, config)`` makes the node of what has been read, right or left out; ``check`` notes what no
-    single field can tell: (reading, the node as written, its config as read, pointer).
+    single field can tell: (reading, the node as written, its config as read, pointer). ``takes`` are those of
+    ``retry``, ``timeout``, ``compensate`` and ``key`` that its nodes may have.
     """
 
     name: str
     build: Callable[[dict[str, Any], dict[str, Any]], Node]
     config: Mapping[str, Field] | None = None
     check: Callable[[Reading, dict[str, Any], dict[str, Any], str], None] | None = None
+    takes: frozenset[str] = frozenset()
 
 
 def given(document: dict[str, Any]) -> set[str]:

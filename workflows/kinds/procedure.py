@@ -22,4 +22,9 @@ def check(reading: Reading, document: dict[str, Any], config: dict[str, Any], po
         reading.refuse(pointer, "'procedureName' is missing")
 
 
-KIND = Kind(name="procedure", build=build, check=check)
+KIND = Kind(
+    name="procedure",
+    build=build,
+    check=check,
+    takes=frozenset({"retry", "timeout", "compensate", "key"}),
+)
