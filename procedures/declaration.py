@@ -6,12 +6,13 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from procedures.contracts import Contract
 from procedures.errors import BadProcedure
 from procedures.registry import Fault, Procedure, Registry, registry
+from procedures.running import require_isolation, timeouts
 from procedures.signatures import is_async
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -21,7 +22,7 @@ ROLES = ("workflow-node", "api-endpoint", "sdk-client", "trigger")
 LONGEST_NAME = 200
 
 
-def procedure(
+def procedure(  # noqa: PLR0913  (each has a name and a default)
     name: str = "",
     *,
     description: str = "",
@@ -30,12 +31,17 @@ def procedure(
     exposure: str = "external",
     roles: Iterable[str] = ("workflow-node", "api-endpoint", "sdk-client"),
     transactional: bool = False,
+    isolation: str = "none",
+    memory_limit: int | None = None,
+    timeout: float | Mapping[str, float] | None = None,
     metadata: dict[str, Any] | None = None,
     into: Registry = registry,
 ) -> Callable[[Handler], Handler]:
     """Declare a procedure; the function stays as it is and can be called as before.
 
     ``transactional``: its ORM writes and its node's result are one transaction (sync functions only).
+    ``isolation="process"``: it runs in a process that can be killed; ``memory_limit`` (MiB) is for these.
+    ``timeout``: seconds for an attempt, or ``{startToClose, scheduleToStart, heartbeat}``; a node's own wins.
     ``metadata``: whatever else is to be known of it, as JSON. A declaration that is wrong is left out and
     told by the system checks, with its place.
     """
@@ -45,6 +51,7 @@ def procedure(
         try:
             _require_name(name)
             _require_callable(handler, transactional)
+            require_isolation(isolation, memory_limit, transactional)
             told = _metadata(metadata, exposure, roles, category, tags)
             made = Procedure(
                 name=name,
@@ -54,6 +61,9 @@ def procedure(
                 metadata=told,
                 is_async=is_async(handler),
                 transactional=transactional,
+                isolation=isolation,
+                memory_limit=memory_limit,
+                timeout=timeouts(timeout),
                 module=place,
             )
         except BadProcedure as error:

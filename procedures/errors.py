@@ -52,6 +52,18 @@ class Retry(ProcedureError):
         super().__init__(message)
 
 
+class LimitExceeded(ProcedureError):
+    """An attempt tells more than may be kept of it."""
+
+
+class ProcessDied(ProcedureError):
+    """The process of a procedure with ``isolation="process"`` ended by itself, or crashed."""
+
+
+class MemoryLimitExceeded(ProcedureError):
+    """The process of a procedure with a ``memory_limit`` used more, and was killed."""
+
+
 class NonRetryable(ProcedureError):
     """Raise it where trying again is of no use, whatever the node's policy says."""
 

@@ -13,7 +13,8 @@ from pydantic_core import to_json, to_jsonable_python
 from procedures.errors import InvalidOutput, Problem
 from procedures.pointers import problem_at
 from procedures.refusals import problems_of
-from procedures.schemas import schema_of, secrets_of
+from procedures.revealing import revealed, spelt
+from procedures.schemas import holds_secret, schema_of, secrets_of
 from procedures.storable import DEEPEST, encoded, is_suspect, not_finite, parts, some, unstorable, walk
 
 
@@ -24,6 +25,7 @@ class Output:
         self._to_python = adapter.serializer.to_python
         self.schema = schema_of(adapter, "serialization")
         self.secrets = secrets_of(self.schema)
+        self._hides = holds_secret(self.schema)
         self._needs_no_check = _sound_classes(declared)
 
     def dump(self, value: Any) -> Any:
@@ -31,6 +33,8 @@ class Output:
         try:
             found = value if isinstance(value, self._needs_no_check) else self._checked(value)
             dumped = self._to_python(found, mode="json", by_alias=True, warnings="error")
+            if self._hides:
+                dumped = revealed(dumped, self._to_python(found, by_alias=True))
             suspect = is_suspect(encoded(dumped))
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidOutput(self._problems(value, error)) from None
@@ -40,7 +44,8 @@ class Output:
 
     def _checked(self, value: Any) -> Any:
         """Judged by its JSON, as strictly as an input."""
-        return self._validate_json(to_json(value, inf_nan_mode="constants"), strict=True)
+        plain = spelt(value) if self._hides else value
+        return self._validate_json(to_json(plain, inf_nan_mode="constants"), strict=True)
 
     def _problems(self, value: Any, error: Exception) -> list[Problem]:
         """The first look that finds something tells: is it JSON, can it be stored, does it fit?"""

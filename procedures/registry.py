@@ -23,6 +23,12 @@ class Procedure:
     metadata: dict[str, Any] = field(default_factory=dict)
     is_async: bool = False
     transactional: bool = False
+    isolation: str = "none"
+    """``process``: each call has a child process that can be killed."""
+    memory_limit: int | None = None
+    """MiB that such a process may use."""
+    timeout: dict[str, float] = field(default_factory=dict)
+    """``{startToClose, scheduleToStart, heartbeat}`` in seconds, where a node says nothing."""
     module: str = ""
     """Where it is declared: ``module:line``."""
 
@@ -30,14 +36,25 @@ class Procedure:
     def wants_context(self) -> bool:
         return self.contract.context_parameter is not None
 
+    @property
+    def is_isolated(self) -> bool:
+        return self.isolation == "process"
+
     def document(self) -> dict[str, Any]:
-        """What the catalogue tells of it, as JSON data."""
+        """What the catalogue tells of it, as JSON data; how it is run, where that is out of the ordinary."""
+        unusual = {
+            "transactional": self.transactional,
+            "isolation": self.isolation if self.is_isolated else None,
+            "memoryLimit": self.memory_limit,
+            "timeout": self.timeout,
+        }
         return {
             "name": self.name,
             "description": self.description,
             "metadata": self.metadata,
             "inputSchema": self.contract.input_schema,
             "outputSchema": self.contract.output_schema,
+            **{key: value for key, value in unusual.items() if value},
         }
 
     def bind(self, values: dict[str, Any], context: Context | None = None) -> dict[str, Any]:

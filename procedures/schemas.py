@@ -44,6 +44,11 @@ def secrets_of(schema: Schema) -> frozenset[str]:
     return frozenset(name for name, part in properties(schema).items() if _is_secret(part, schema, set()))
 
 
+def holds_secret(schema: Schema) -> bool:
+    """Whether anything in it is marked, at whatever depth."""
+    return _is_secret(schema, schema, set())
+
+
 def _is_secret(part: Any, schema: Schema, seen: set[str]) -> bool:
     if isinstance(part, list):
         return any(_is_secret(item, schema, seen) for item in part)

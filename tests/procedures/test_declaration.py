@@ -244,3 +244,41 @@ def test_using_a_refused_procedure_says_why_and_where() -> None:
     told = str(missing.value)
     assert told.startswith("Procedure people.greet not found in registry: its declaration at ")
     assert f"test_declaration:{line_of(greet)} is refused, exposure is one of" in told
+
+
+def test_how_it_is_run_is_told_in_the_catalogue() -> None:
+    timeout = {"startToClose": 30, "heartbeat": 1.5}
+    made = declared(greet, isolation="process", memory_limit=256, timeout=timeout)
+    assert made.is_isolated
+    told = made.document()
+    assert (told["isolation"], told["memoryLimit"], told["timeout"]) == ("process", 256, timeout)
+    assert declared(greet, timeout=2).document()["timeout"] == {"startToClose": 2}
+    assert declared(greet, transactional=True).document()["transactional"] is True
+    assert set(declared(greet).document()) == {
+        *("name", "description", "metadata", "inputSchema", "outputSchema")
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "problem", "hint"),
+    [
+        ({"isolation": "thread"}, "isolation is one of none, process, not 'thread'", "Mend"),
+        (
+            {"isolation": "process", "transactional": True},
+            'isolation="process" and transactional=True exclude each other',
+            "Keep one of the two",
+        ),
+        ({"memory_limit": 64}, "memory_limit is for procedures in a process", 'Add isolation="process"'),
+        ({"isolation": "process", "memory_limit": 31}, "a whole number of MiB from 32, not 31", "Mend"),
+        ({"isolation": "process", "memory_limit": True}, "a whole number of MiB", "Mend"),
+        ({"isolation": "process", "memory_limit": "1G"}, "a whole number of MiB", "Mend"),
+        ({"timeout": 0}, "timeout.startToClose is a number of seconds above 0, not 0", "Mend"),
+        ({"timeout": "10"}, "timeout.startToClose is a number of seconds", "Mend"),
+        ({"timeout": {"heartbeat": float("nan")}}, "timeout.heartbeat is a number of seconds", "Mend"),
+        ({"timeout": {"start": 1}}, "timeout has no start; there are startToClose", "Mend"),
+    ],
+)
+def test_how_it_cannot_be_run_is_said_with_what_to_do(options: Any, problem: str, hint: str) -> None:
+    fault = refused(greet, **options)
+    assert problem in fault.problem
+    assert hint in fault.hint

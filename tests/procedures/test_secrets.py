@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
@@ -80,3 +81,37 @@ def test_contracts_without_secrets_have_none() -> None:
     def plain(secret: str, writeOnly: bool) -> str: ...  # noqa: N803
 
     assert contract(plain).secrets == contract(plain).output_secrets == frozenset()
+
+
+class Badge(BaseModel):
+    pins: list[SecretStr]
+    holder: str
+    code: SecretStr = Field(alias="theCode")
+
+
+@dataclass
+class Typed:
+    pin: SecretStr
+    badges: list[Badge]
+
+
+def test_an_output_has_the_values_of_its_secrets() -> None:
+    def badge() -> Badge:
+        return Badge(pins=[SecretStr("1"), SecretStr("2")], holder="ann", theCode=SecretStr("3"))
+
+    made = contract(badge)
+    assert made.output_secrets == {"pins", "theCode"}
+    assert made.dump_output(badge()) == {"pins": ["1", "2"], "holder": "ann", "theCode": "3"}
+
+
+def test_so_has_one_that_is_checked_first() -> None:
+    def typed() -> list[Typed]:
+        badge = Badge(pins=[], holder="ann", theCode=SecretStr("3"))
+        return [Typed(SecretStr("1"), [badge])]
+
+    def wrapped() -> dict[str, Typed]:
+        return {"first": typed()[0]}
+
+    found = {"pin": "1", "badges": [{"pins": [], "holder": "ann", "theCode": "3"}]}
+    assert contract(typed).dump_output(typed()) == [found]
+    assert contract(wrapped).dump_output(wrapped()) == {"first": found}
