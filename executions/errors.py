@@ -44,3 +44,43 @@ class InvalidInput(ExecutionError):
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         self.problems = problems
         super().__init__("; ".join(str(problem["detail"]) for problem in problems))
+
+
+class QueueNotFound(ExecutionError):
+    """No queue of that name has been used or paused."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"Queue '{name}' not found")
+
+
+class Forbidden(ExecutionError):
+    """Whoever asks may not: for what only the object itself can tell."""
+
+
+class NotWaiting(ExecutionError):
+    """Nothing waits there for what was said, or not any more."""
+
+
+class Incompatible(ExecutionError):
+    """The version does not fit what has run. ``reasons`` names each node."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(reasons))
+
+
+class BulkNotFound(ExecutionError):
+    def __init__(self, bulk_id: str) -> None:
+        super().__init__(f"Bulk operation '{bulk_id}' not found")
+
+
+class ForeignTransaction(ExecutionError):
+    """The caller has a transaction on another database, and none on the engine's."""
+
+    def __init__(self, verb: str, alias: str, using: str) -> None:
+        super().__init__(
+            f"{verb} inside atomic(using={alias!r}) would not be part of that transaction: executions are in"
+            f" the database {using!r}. Open transaction.atomic() around it as well, or call it from"
+            f" transaction.on_commit(…, using={alias!r})."
+        )

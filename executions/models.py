@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from executions.states import ACTIVE, TERMINAL, ExecutionStatus, NodeStatus
+from executions.vault.fields import SealedField
 
 
 def _choices(statuses: type[ExecutionStatus] | type[NodeStatus]) -> list[tuple[str, str]]:
@@ -41,8 +43,8 @@ class Execution(models.Model):
         max_length=12, choices=_choices(ExecutionStatus), default=ExecutionStatus.QUEUED
     )
     wait_reason = models.CharField(max_length=200, blank=True)
-    input = models.JSONField(default=dict)
-    result = models.JSONField(null=True, help_text="The definition's own outputs, where it names some.")
+    input = SealedField(default=dict)
+    result = SealedField(null=True, help_text="The definition's own outputs, where it names some.")
     error = models.JSONField(null=True, help_text="{name, message, nodeId, stack?}")
 
     trigger = models.CharField(max_length=16, default="manual")
@@ -59,12 +61,24 @@ class Execution(models.Model):
         "self", null=True, on_delete=models.SET_NULL, related_name="reruns", db_index=False
     )
 
+    parent_run = models.PositiveIntegerField(null=True, help_text="The run of the parent that waits for it.")
+
+    queue = models.CharField(
+        max_length=64, default="default", db_collation="C", help_text="Which executors may claim it."
+    )
+    lane = models.CharField(
+        max_length=120, null=True, db_collation="C", help_text="Where it waits for its turn; null: nowhere."
+    )
+    gate = models.JSONField(null=True, help_text="The lane's limits: [{key, limit, seconds?, value?}].")
+    admitted_at = models.DateTimeField(null=True, help_text="When its lane let it through.")
+
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     available_at = models.DateTimeField(null=True, db_default=Now(), help_text="Null: by command only.")
 
+    ending = models.JSONField(null=True, help_text="How it is to end, once what has to stop has stopped.")
     last_seq = models.PositiveIntegerField(default=1)
     inbox = models.PositiveIntegerField(default=0, help_text="Commands received; the holder compares.")
     pause_requested = models.BooleanField(default=False)
@@ -97,10 +111,19 @@ class Execution(models.Model):
             ),
             models.Index("status", F("queued_at").desc(), F("id").desc(), name="c4c_execution_by_status"),
             models.Index(
+                "queue",
                 F("priority").desc(),
                 F("available_at"),
                 name="c4c_execution_due",
                 condition=Q(leased_by=None, available_at__isnull=False),
+            ),
+            models.Index(
+                "lane",
+                F("priority").desc(),
+                F("queued_at"),
+                "id",
+                name="c4c_execution_lane",
+                condition=Q(lane__isnull=False, admitted_at=None, status=ExecutionStatus.QUEUED),
             ),
             # Few have relations: indexed where they do.
             *(
@@ -138,14 +161,18 @@ class NodeRun(models.Model):
     procedure = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=12, choices=_choices(NodeStatus))
     wait_reason = models.CharField(max_length=200, blank=True)
+    awaits = models.CharField(
+        max_length=450, blank=True, help_text="What moves it on: signal:…, event:…, approval, child:…"
+    )
     attempt = models.PositiveIntegerField(default=1)
     lost = models.PositiveIntegerField(default=0, help_text="Attempts lost with their executor.")
     previous = models.IntegerField(null=True, help_text="The run whose end led here.")
     scope = models.IntegerField(null=True, help_text="The run of the scope's own node.")
     branch = models.IntegerField(null=True, help_text="Which branch of the scope, from 0.")
-    input = models.JSONField(null=True)
-    output = models.JSONField(null=True)
+    input = SealedField(null=True)
+    output = SealedField(null=True)
     error = models.JSONField(null=True, help_text="{name, message, stack?} of the last failed attempt.")
+    details = SealedField(null=True, help_text="What its last heartbeat told.")
     next_node_id = models.CharField(max_length=64, null=True)
     attempts = models.JSONField(default=list, help_text="Past attempts: {attempt, outcome, startTime, …}.")
     spans = models.JSONField(default=list, help_text="Spans made by user code inside the attempts.")
@@ -159,6 +186,11 @@ class NodeRun(models.Model):
     class Meta:
         ordering = ["execution", "index"]
         constraints = [models.UniqueConstraint(fields=["execution", "index"], name="c4c_noderun_index")]
+        indexes = [
+            models.Index(
+                "awaits", name="c4c_noderun_awaits", condition=Q(status=NodeStatus.WAITING) & ~Q(awaits="")
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.execution_id}:{self.index} {self.node_id}"
@@ -183,13 +215,47 @@ class Event(models.Model):
         return f"{self.execution_id}:{self.seq} {self.type}"
 
 
+class Payload(models.Model):
+    """A value too large for its row, in a file; stored before the row that refers to it.
+
+    Executions that adopt a result share its file: it goes with the last of them. A row outlives its execution
+    until the file has gone.
+    """
+
+    execution = models.ForeignKey(
+        Execution, on_delete=models.DO_NOTHING, related_name="payloads", db_constraint=False, db_index=False
+    )
+    index = models.IntegerField(help_text="The node run's; -1: the execution's own input.")
+    attempt = models.PositiveIntegerField(default=1)
+    storage = models.CharField(max_length=64, help_text="Its alias in STORAGES.")
+    name = models.CharField(max_length=300, db_collation="C")
+    size = models.BigIntegerField(help_text="Bytes.")
+    created_at = models.DateTimeField(db_default=Now())
+    is_kept = models.BooleanField(default=False, help_text="A row is known to refer to it.")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index("execution", name="c4c_payload_execution"),
+            models.Index("name", name="c4c_payload_name"),
+            models.Index("created_at", name="c4c_payload_unkept", condition=Q(is_kept=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Command(models.Model):
-    """A word from outside (cancel, pause, resume) in an execution's inbox; the lease holder acts on it."""
+    """A word in an execution's inbox, from outside or from another execution; the lease holder acts on it."""
 
     class Kind(models.TextChoices):
         CANCEL = "cancel"
         PAUSE = "pause"
         RESUME = "resume"
+        SIGNAL = "signal"
+        DECIDE = "decide", "Decide: an approval given or refused"
+        EVENT = "event", "Event: something that it waits for was emitted"
+        CHILD = "child", "Child: an execution that it started has ended"
 
     class Outcome(models.TextChoices):
         APPLIED = "applied"
@@ -197,7 +263,7 @@ class Command(models.Model):
 
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="commands")
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    payload = models.JSONField(default=dict)
+    payload = SealedField(default=dict)
     actor = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     handled_at = models.DateTimeField(null=True)
@@ -220,9 +286,159 @@ class Executor(models.Model):
     hostname = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
     concurrency = models.PositiveIntegerField()
+    queues = ArrayField(
+        models.CharField(max_length=64), null=True, help_text="Those that it serves; null: all."
+    )
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Letter(models.Model):
+    """A word that an execution's transition sends to another one; the courier puts it into that one's inbox.
+
+    Written with the transition, so that it is sent exactly when that is committed; it touches no other row,
+    so that no two transitions wait for each other.
+    """
+
+    recipient = models.ForeignKey(
+        Execution, on_delete=models.CASCADE, related_name="letters", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=8, choices=Command.Kind.choices)
+    payload = SealedField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.recipient_id}"
+
+
+class Emission(models.Model):
+    """An internal event, emitted in somebody's transaction. Kept for waits that look back."""
+
+    name = models.CharField(max_length=200, db_collation="C")
+    key = models.CharField(max_length=200, blank=True, db_collation="C")
+    payload = SealedField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+    delivered_at = models.DateTimeField(null=True, help_text="When those that waited then were told.")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index("name", "key", "id", name="c4c_emission_name"),
+            models.Index("id", name="c4c_emission_new", condition=Q(delivered_at=None)),
+            models.Index("at", name="c4c_emission_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.key}".strip()
+
+
+class Queue(models.Model):
+    """A queue that has been used, or paused. Executors claim from those that they serve."""
+
+    name = models.CharField(primary_key=True, max_length=64, db_collation="C")
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=150, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lane(models.Model):
+    """Executions that share every limit wait in one lane, so that its head speaks for all of them.
+
+    It is derived: the executions' own rows and the slots are the truth, a lane only says when to look.
+    It goes when nothing waits in it.
+    """
+
+    name = models.CharField(primary_key=True, max_length=120, db_collation="C")
+    queue = models.CharField(max_length=64, db_collation="C")
+    gate = models.JSONField(help_text="What its executions have to pass, as in their rows.")
+    check_at = models.DateTimeField(null=True, db_default=Now(), help_text="Null: when it is told to.")
+    blocked_by = models.CharField(
+        max_length=300, blank=True, db_default="", db_collation="C", help_text="The key that is full."
+    )
+    served_at = models.DateTimeField(
+        db_default=Now(), help_text="Of those that the same key blocks, the one served longest ago is next."
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                *("queue", "check_at", "served_at"), name="c4c_lane_due", condition=Q(check_at__isnull=False)
+            ),
+            models.Index(
+                "blocked_by", "served_at", name="c4c_lane_blocked", condition=Q(check_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Slot(models.Model):
+    """A place under a limit: held while its execution has not ended, or, under a rate, until a moment.
+
+    Nothing gives it back, so nothing can forget to: the execution, or the clock, says whether it counts.
+    Those that do not count any more are removed under the key's lock.
+    """
+
+    key = models.CharField(max_length=300, db_collation="C")
+    execution = models.ForeignKey(
+        Execution, on_delete=models.DO_NOTHING, related_name="slots", db_constraint=False, db_index=False
+    )
+    until = models.DateTimeField(null=True, help_text="Under a rate; null: until the execution has ended.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "execution"], name="c4c_slot_key")]
+        indexes = [models.Index("execution", name="c4c_slot_execution")]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.execution_id}"
+
+
+class BulkOperation(models.Model):
+    """One verb for many executions: goes on after any crash, each execution at most once."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        COMPLETED = "completed"
+        CANCELLED = "cancelled"
+
+    id = models.CharField(primary_key=True, max_length=64, db_collation="C")
+    action = models.CharField(max_length=16)
+    options = models.JSONField(default=dict, help_text="The verb's own.")
+    filter = models.JSONField(null=True, help_text="As of the list; null where ids were given.")
+    ids = models.JSONField(null=True)
+    actor = models.CharField(max_length=150, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Whose rights it has; null where they are gone.",
+    )
+    operator = models.BooleanField(default=False, help_text="Asked for at the machine itself: every right.")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.RUNNING)
+    cursor = models.CharField(max_length=200, blank=True, help_text="How far it has come.")
+    total = models.PositiveIntegerField(null=True, help_text="Null: not counted.")
+    applied = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list, help_text="The first refusals: {executionId, detail}.")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index("created_at", name="c4c_bulk_running", condition=Q(status="running")),
+        ]
 
     def __str__(self) -> str:
         return self.id

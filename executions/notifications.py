@@ -198,8 +198,9 @@ def changed(ids: Iterable[str]) -> None:
     _tell(CHANGED, ids)
 
 
-def wake(ids: Iterable[str]) -> None:
-    """These executions want an executor's attention. Cheap; never blocks, never raises."""
+def wake(ids: Iterable[str] | None) -> None:
+    """These executions want an executor's attention; None: look at everything, also at what is to be
+    delivered. Cheap; never blocks, never raises."""
     _tell(WAKE, ids)
 
 
@@ -227,9 +228,9 @@ _carrier: Carrier | None = None
 _lock = threading.Lock()
 
 
-def _tell(topic: str, ids: Iterable[str]) -> None:
-    told = frozenset(ids)
-    if told:
+def _tell(topic: str, ids: Iterable[str] | None) -> None:
+    told = None if ids is None else frozenset(ids)
+    if told is None or told:
         _subscribers[topic].tell(told)
         _current_carrier().tell(topic, told)
 

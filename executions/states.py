@@ -127,7 +127,7 @@ EXECUTION_MOVES = {
         EventType.WORKFLOW_WAITING,
         *(_E.RUNNING,),
         to=_E.WAITING,
-        when="nothing is in flight, and a timer has to run out",
+        when="nothing is in flight: a timer has to run out, or a word to come from outside",
     ),
     "pause": _move(
         EventType.WORKFLOW_PAUSED,
@@ -139,7 +139,7 @@ EXECUTION_MOVES = {
         EventType.WORKFLOW_RESUMED,
         *(_E.PAUSED, _E.WAITING),
         to=_E.RUNNING,
-        when="a person asks for it, or a timer has run out",
+        when="a person asks for it, a timer has run out, what it waited for has come, or it is to be undone",
     ),
     "cancel": _move(
         EventType.WORKFLOW_CANCELLING,
@@ -173,6 +173,16 @@ EXECUTION_MOVES = {
     ),
 }
 
+GATE_MOVES = {
+    "requeue": _move(
+        EventType.WORKFLOW_RESUMED,
+        *(_E.PAUSED,),
+        to=_E.QUEUED,
+        when="a person asks for it, and its turn has not come yet",
+    ),
+}
+"""Of executions that wait for their turn under a limit: told as any other resuming, and not begun by it."""
+
 NODE_MOVES = {
     "start": _move(
         EventType.NODE_STARTED,
@@ -184,17 +194,17 @@ NODE_MOVES = {
         EventType.NODE_COMPLETED,
         *(_N.RUNNING, _N.WAITING),
         to=_N.COMPLETED,
-        when="its attempt has given a result, its branches are joined, or its delay is over",
+        when="its attempt has given a result, its branches are joined, or what it waited for has come",
     ),
     "fail": _move(
         EventType.NODE_FAILED,
-        *(_N.RUNNING,),
+        *(_N.RUNNING, _N.WAITING),
         to=_N.FAILED,
-        when="it has failed and is not tried again",
+        when="it has failed and is not tried again, or what it waited for has not come, or said no",
     ),
     "retry": _move(
         EventType.NODE_RETRYING,
-        *(_N.RUNNING,),
+        *(_N.RUNNING, _N.WAITING),
         to=_N.RETRYING,
         when="it has failed and is tried again after its back-off",
     ),
@@ -208,7 +218,7 @@ NODE_MOVES = {
         EventType.NODE_WAITING,
         *(_N.RUNNING,),
         to=_N.WAITING,
-        when="it sleeps",
+        when="it sleeps, or waits for a word from outside",
     ),
     "cancel": _move(
         EventType.NODE_CANCELLED,
@@ -220,6 +230,6 @@ NODE_MOVES = {
         EventType.NODE_SKIPPED,
         *(_N.PENDING,),
         to=_N.SKIPPED,
-        when="what it depends on has failed (kept for dag nodes)",
+        when="a task that it depends on has not completed",
     ),
 }

@@ -7,7 +7,7 @@ it moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,17 @@ import orjson
 
 from executions.conf import conf
 from executions.events import run_id
-from executions.flow.plan import Fact, Plan
-from executions.flow.state import Flow, Frame, Run
+from executions.flow.plan import Fact, Letter, Plan
+from executions.flow.state import Flow, Frame, Run, shown
+from executions.flow.values import is_too_large
 from executions.moments import ms
 from executions.states import EventType, ExecutionStatus
+from executions.vault.rows import mask_event, mask_moved, mask_run
+from executions.vault.stored import column, encode
 
 Row = dict[str, Any]
+ITEM_BYTES = 1024
+"""The largest item that is told with the start of a node."""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,9 @@ class Transition:
     runs: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     commands: list[Row] = field(default_factory=list)
+    letters: list[Row] = field(default_factory=list)
+    children: list[Transition] = field(default_factory=list)
+    """New executions that are stored with this one's move, or not at all."""
 
 
 @dataclass(slots=True)
@@ -45,6 +53,9 @@ class Lease:
     token: int
     deadline_at: datetime | None = None
     inbox: int = 0
+    parent: str | None = None
+    parent_run: int | None = None
+    """The execution that waits for this one's end, and its run that does."""
 
 
 def build(
@@ -59,7 +70,14 @@ def build(
         if fact.run is not None and fact.type in _ENDS:
             fact.run.ended_seq = flow.seq
     made.runs = [_run(flow, run) for run in plan.touched.values()]
+    made.letters = [_letter(flow, letter) for letter in plan.letters]
+    if flow.status.is_terminal and lease.parent is not None:
+        made.letters.append(_letter(flow, _report(flow, lease)))
+    made.commands = [{"x": flow.execution_id, "id": id, "outcome": "applied"} for id in plan.taken]
+    made.children = [_guarded(rows, flow.execution_id) for rows in plan.children]
     made.moved = _moved(flow, plan, lease, was, expected, release)
+    if flow.secrets:
+        _mask(made, flow)
     return made
 
 
@@ -72,12 +90,14 @@ def extend_created(made: Transition, flow: Flow, plan: Plan, lease: Lease) -> No
         "status": flow.status,
         "started": moved["started"],
         "ended": moved["ended"],
-        "result": flow.result,
+        "result": moved["result"],
         "error": moved["error"],
         "seq": flow.seq,
     }
     made.runs += first.runs
     made.events += first.events
+    made.letters += first.letters
+    made.children += first.children
     made.seq = flow.seq
 
 
@@ -100,12 +120,41 @@ def _moved(
         "started": epoch(flow.started_at),
         "ended": epoch(plan.now) if over else None,
         "release": over or release is not False,
-        "available": None if over else _look_again(release, lease.deadline_at),
+        "available": None if over else _look_again(release, None if flow.ending else lease.deadline_at),
         "held": flow.held,
         "inbox": lease.inbox,
         "error": failed,
-        "result": flow.result,
+        "result": column(flow.result, flow.secrets),
+        "ending": None if over or flow.ending is None else asdict(flow.ending),
+        "queue": None,
     }
+
+
+def _letter(flow: Flow, letter: Letter) -> Row:
+    return {"x": flow.execution_id, **letter._asdict(), "payload": column(letter.payload, flow.secrets)}
+
+
+def _report(flow: Flow, lease: Lease) -> Letter:
+    """What the parent is told of the end."""
+    assert lease.parent is not None
+    error, outputs = flow.ending.error if flow.ending else None, flow.outputs()
+    told = {
+        "run": lease.parent_run,
+        "executionId": flow.execution_id,
+        "status": flow.status,
+        "outputs": outputs,
+        "error": None if error is None else shown(error),
+    }
+    if is_too_large(outputs):
+        told |= {"outputs": None, "tooLarge": True}
+    return Letter(lease.parent, "child", told)
+
+
+def _guarded(rows: Transition, execution_id: str) -> Transition:
+    """Stored only where the execution that asked for it moves."""
+    assert rows.created is not None
+    rows.created["guard"] = execution_id
+    return rows
 
 
 def _look_again(release: datetime | bool, deadline: datetime | None) -> float | None:
@@ -122,8 +171,10 @@ def _run(flow: Flow, run: Run) -> Row:
         "reason": run.wait_reason[:200],
         "attempt": run.attempt,
         "lost": run.lost,
-        "input": run.input,
-        "output": orjson.Fragment(run.encoded) if run.encoded is not None else run.output,
+        "awaits": run.awaits,
+        "details": None if run.details is None else column(run.details, flow.secrets),
+        "input": _input(flow, run),
+        "output": None if run.output is None else orjson.Fragment(_encoded(flow, run)),
         "error": run.error,
         "next": run.next_id,
         "attempts": run.attempts,
@@ -138,6 +189,14 @@ def _run(flow: Flow, run: Run) -> Row:
         run.stored = True
         row |= _place(run, run.frame)
     return row
+
+
+def _input(flow: Flow, run: Run) -> Any:
+    """Written with each of its rows, made once: unless a secret is known by now that was not then."""
+    written = run.written
+    if written is None or written[0] is not run.input or flow.secrets:
+        written = run.written = (run.input, column(run.input, flow.secrets))
+    return written[1]
 
 
 def _place(run: Run, frame: Frame) -> Row:
@@ -163,21 +222,50 @@ def _event(flow: Flow, fact: Fact, now: datetime) -> Row:
             **data,
         }
         if fact.type is EventType.NODE_COMPLETED:
-            _add_result(fact.run, data)
-        elif fact.type is EventType.NODE_STARTED and fact.run.frame.scope is not None:
-            data["path"] = path(fact.run.frame)
+            _add_result(flow, fact.run, data)
+        elif fact.type is EventType.NODE_STARTED:
+            data |= _origin(flow, fact.run.frame)
     elif fact.type is EventType.WORKFLOW_STARTED:
         data = {"startTime": ms(now), **data}
     return {"x": flow.execution_id, "seq": flow.seq, "type": fact.type, "data": data, "at": now.timestamp()}
 
 
-def _add_result(run: Run, data: Row) -> None:
+def _origin(flow: Flow, frame: Frame) -> Row:
+    """Which branch, which item, or what it undoes."""
+    if frame.undoes is not None:
+        return {"undoes": run_id(flow.execution_id, frame.undoes.index)}
+    if frame.scope is None:
+        return {}
+    told: Row = {"path": path(frame)}
+    if frame.scope.items is not None and len(orjson.dumps(frame.item)) <= ITEM_BYTES:
+        told["item"] = frame.item
+    return told
+
+
+def _encoded(flow: Flow, run: Run) -> bytes:
+    """The output as it is stored; where no attempt has made it, it is made now."""
+    if run.encoded is None:
+        run.encoded, run.shown = encode(run.output, flow.secrets)
+    return run.encoded
+
+
+def _mask(made: Transition, flow: Flow) -> None:
+    for row in made.runs:
+        mask_run(row, flow.secrets)
+    for row in made.events:
+        mask_event(row, flow.secrets)
+    if made.moved is not None:
+        mask_moved(made.moved, flow.secrets)
+
+
+def _add_result(flow: Flow, run: Run, data: Row) -> None:
     if run.next_id is not None:
         data["nextNodeId"] = run.next_id
     if run.output is None:
         return
-    encoded = run.encoded if run.encoded is not None else orjson.dumps(run.output)
-    if len(encoded) > conf.EVENT_OUTPUT_BYTES:
+    encoded = _encoded(flow, run)
+    encoded = encoded if run.shown is None else run.shown
+    if not 0 < len(encoded) <= conf.EVENT_OUTPUT_BYTES:
         data["outputTruncated"] = True
     else:
         data["output"] = orjson.Fragment(encoded)

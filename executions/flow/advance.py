@@ -10,13 +10,13 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from executions.flow import runs, scopes, standing
+from executions.flow import runs, scopes, standing, waits
 from executions.flow.kinds import KINDS, Done, Resumes
 from executions.flow.moves import move
-from executions.flow.outcomes import Completed, Failed, Lost, Outcome, Stopped
-from executions.flow.plan import Plan
+from executions.flow.outcomes import Called, Completed, Failed, Lost, Outcome, Stopped, unseen
+from executions.flow.plan import Plan, Word
 from executions.flow.restore import follow, open_scopes
-from executions.flow.state import Ending, Flow, Frame, Run, know, shown
+from executions.flow.state import Ending, Flow, Frame, Run, Signal, know, shown
 from executions.states import EventType, ExecutionStatus, NodeStatus
 
 INLINE_LIMIT = 200
@@ -38,21 +38,31 @@ def begin(flow: Flow, plan: Plan) -> None:
     move(flow, plan, "start", **total)
     for run in flow.runs:
         _adopt(flow, plan, run)
+    mend(flow, plan)
+
+
+def mend(flow: Flow, plan: Plan) -> None:
+    """Go on at the seams: what lines were to come to, and scopes to open, when the rows were written."""
     follow(flow, plan)
-    plan.undecided.extend(open_scopes(flow))
+    if flow.ending is None:
+        plan.undecided.extend(open_scopes(flow))
     scopes.weigh(flow, plan)
+    waiting = (run for run in flow.live_runs() if run.status is NodeStatus.WAITING)
+    plan.listen.extend(run for run in waiting if run.awaits.startswith("event:"))
+    if flow.damage is not None:
+        finish(flow, plan, Ending(ExecutionStatus.FAILED, flow.damage))
 
 
 def take_up(flow: Flow, plan: Plan, deadline: datetime | None, lost: Lost, most_lost: int) -> None:
     """Claimed: begin, or go on from where the rows stand. Whatever was in flight is lost."""
     if flow.started_at is not None:
-        follow(flow, plan)
+        mend(flow, plan)
     expire(flow, plan, deadline)
     lose(flow, plan, lost, most_lost)
     if flow.started_at is not None:
         start_pending(flow, plan)
         due(flow, plan)
-    elif not (flow.held or flow.ending):
+    elif not (flow.held or flow.ending or flow.gated):
         begin(flow, plan)
 
 
@@ -60,15 +70,18 @@ def ended(flow: Flow, plan: Plan, run: Run, outcome: Outcome, random: Random) ->
     """An attempt has ended. An answer to a run that is over already is dropped."""
     if not run.is_in_flight:
         return
+    outcome = unseen(outcome, flow.secrets)
     run.spans.extend(outcome.spans)
     if run.stopping and scopes.is_decided(run.frame):
         outcome = Stopped()
     match outcome:
         case Completed():
-            run.encoded = outcome.encoded
+            run.encoded, run.shown = outcome.encoded, outcome.shown
             runs.complete(flow, plan, run, Done(outcome.output, run.node.next))
         case Failed():
             runs.attempt_failed(flow, plan, run, outcome, random)
+        case Called():
+            runs.call(flow, plan, run, outcome)
         case Stopped() if run.stopping:
             runs.cancel(flow, plan, run, outcome.reason or run.stopping)
         case Stopped():
@@ -79,11 +92,9 @@ def ended(flow: Flow, plan: Plan, run: Run, outcome: Outcome, random: Random) ->
 
 def due(flow: Flow, plan: Plan) -> None:
     """Move on every run whose time has come."""
-    if flow.held or flow.ending:
-        return
-    ready = [(run.available_at, run.index) for run in flow.live_runs() if _is_due(run, plan)]
-    if ready and flow.status is ExecutionStatus.WAITING:
-        move(flow, plan, "resume", timestamp=plan.ms, reason="due")
+    ready = [(run.available_at, run.index) for run in flow.timed_runs() if _is_due(run, plan)]
+    if ready:
+        _wake_up(flow, plan, "due")
     for _, index in sorted(ready):
         run = flow.runs[index]
         if _is_due(run, plan):
@@ -99,7 +110,9 @@ def hold(flow: Flow, plan: Plan, by: str) -> None:
 def release(flow: Flow, plan: Plan, by: str) -> None:
     """Resume: what has been reached meanwhile starts."""
     flow.held, flow.held_by = False, ""
-    if flow.status is ExecutionStatus.PAUSED:
+    if flow.status is ExecutionStatus.PAUSED and flow.gated:
+        move(flow, plan, "requeue", timestamp=plan.ms, **standing.given(by=by))
+    elif flow.status is ExecutionStatus.PAUSED:
         move(flow, plan, "resume", timestamp=plan.ms, **standing.given(by=by))
         if flow.started_at is None:
             begin(flow, plan)
@@ -109,11 +122,9 @@ def release(flow: Flow, plan: Plan, by: str) -> None:
 
 def start_pending(flow: Flow, plan: Plan) -> None:
     """Start what has been reached and not started: held back by a pause, or lost with an executor."""
-    if flow.held or flow.ending:
-        return
     pending = [run for run in flow.live_runs() if run.status is NodeStatus.PENDING]
     for run in sorted(pending, key=lambda run: run.index):
-        if run.status is NodeStatus.PENDING:
+        if run.status is NodeStatus.PENDING and flow.may_go_on(run):
             runs.start(flow, plan, run)
             scopes.weigh(flow, plan)
 
@@ -150,13 +161,28 @@ def finish(flow: Flow, plan: Plan, ending: Ending) -> None:
     scopes.weigh(flow, plan)
 
 
+def terminate(flow: Flow, plan: Plan, reason: str, by: str) -> None:
+    """End it now: nothing in flight is waited for, nothing is undone."""
+    if flow.ending is None:
+        finish(flow, plan, Ending(ExecutionStatus.CANCELLED, reason=reason, by=by, force=True))
+    else:
+        flow.ending.force = True
+    for run in [run for run in flow.live_runs() if run.scope is None]:
+        if run.child is not None:
+            plan.send(run.child, "cancel", {"reason": f"its parent: {reason or 'terminated'}", "force": True})
+        runs.cancel(flow, plan, run, run.stopping or reason or "terminated")
+        scopes.weigh(flow, plan)
+
+
 def obey(flow: Flow, plan: Plan, kind: str, payload: dict[str, Any], actor: str) -> bool:
     """A command from outside. False: it came too late and changes nothing."""
     if flow.status.is_terminal:
         return False
+    if kind == "cancel" and payload.get("force"):
+        terminate(flow, plan, payload.get("reason") or "", actor)
+        return True
     if flow.ending is not None:
-        # It is stopping already; to be told to stop by force leaves its attempts no more time.
-        return kind == "cancel" and bool(payload.get("force"))
+        return False
     match kind:
         case "cancel":
             reason = payload.get("reason") or ""
@@ -170,6 +196,27 @@ def obey(flow: Flow, plan: Plan, kind: str, payload: dict[str, Any], actor: str)
     return True
 
 
+def hear(flow: Flow, plan: Plan, word: Word, random: Random) -> bool | None:
+    """Something comes for a run that waits. False: it came too late; None: it is kept until one waits."""
+    if flow.status.is_terminal or (flow.ending is not None and word.kind != "child"):
+        return False
+    before = len(plan.facts)
+    if word.kind == "signal":
+        signal = Signal(word.id, word.payload["name"], word.payload.get("payload"), word.actor)
+        taken: bool | None = waits.signal(flow, plan, signal) or None
+    elif word.kind == "decide":
+        taken = waits.decide(flow, plan, word.payload, word.actor)
+    elif word.kind == "event":
+        taken = waits.event(flow, plan, word.payload)
+    else:
+        taken = waits.child(flow, plan, word.payload, random)
+    if taken and flow.status is ExecutionStatus.WAITING:
+        _wake_up(flow, plan, word.kind)
+        plan.facts.insert(before, plan.facts.pop())
+    scopes.weigh(flow, plan)
+    return taken
+
+
 def progress(flow: Flow, plan: Plan, index: int, data: dict[str, Any]) -> None:
     """User code tells how far it is."""
     run = flow.runs[index]
@@ -177,16 +224,25 @@ def progress(flow: Flow, plan: Plan, index: int, data: dict[str, Any]) -> None:
         plan.tell(EventType.NODE_PROGRESS, run, attempt=run.attempt, **data, timestamp=plan.ms)
 
 
+def beat(flow: Flow, plan: Plan, index: int, details: Any) -> None:
+    """User code tells where it stands; no event, for it may do so every second."""
+    run = flow.runs[index]
+    if run.is_in_flight:
+        run.details = details
+        plan.touched[index] = run
+
+
 def settle(flow: Flow, plan: Plan) -> bool:
     """Run the agenda and decide the execution's status. True: there is more to do at once."""
     for _ in range(INLINE_LIMIT):
-        if not plan.agenda:
-            break
-        _arrive(flow, plan, *plan.agenda.popleft())
-    if plan.agenda:
-        return True
-    standing.conclude(flow, plan)
-    return False
+        if plan.parked:
+            waits.offer(flow, plan, plan.parked.popleft())
+            scopes.weigh(flow, plan)
+        elif plan.agenda:
+            _arrive(flow, plan, *plan.agenda.popleft())
+        elif not standing.conclude(flow, plan):
+            return False
+    return plan.has_more or standing.conclude(flow, plan)
 
 
 def _arrive(flow: Flow, plan: Plan, frame: Frame, node_id: str, previous: int | None) -> None:
@@ -213,7 +269,17 @@ def _wake(flow: Flow, plan: Plan, run: Run) -> None:
         return
     kind = KINDS[run.node.kind]
     assert isinstance(kind, Resumes)
-    runs.complete(flow, plan, run, kind.resume(flow, run, plan.now))
+    try:
+        done = kind.resume(flow, run, plan.now)
+    except Exception as error:
+        runs.fail(flow, plan, run, runs.told(error))
+    else:
+        runs.complete(flow, plan, run, done)
+
+
+def _wake_up(flow: Flow, plan: Plan, reason: str) -> None:
+    if flow.status is ExecutionStatus.WAITING:
+        move(flow, plan, "resume", timestamp=plan.ms, reason=reason)
 
 
 def _adopt(flow: Flow, plan: Plan, run: Run) -> None:

@@ -6,18 +6,14 @@ from math import floor
 
 from executions.flow.state import Scope
 from executions.states import NodeStatus
-from workflows.definition import ParallelNode
 from workflows.policies import Join
 
 
-def verdict(scope: Scope) -> NodeStatus | None:
+def verdict(scope: Scope, join: Join) -> NodeStatus | None:
     """COMPLETED or FAILED as soon as no further branch can change it; None while one can."""
-    node = scope.run.node
-    assert isinstance(node, ParallelNode)
-    join = node.join
-    branches = len(scope.frames)
+    branches = scope.total or 0
     completed = scope.ended[NodeStatus.COMPLETED]
-    failed = scope.ended[NodeStatus.FAILED] + scope.ended[NodeStatus.CANCELLED]
+    failed = sum(scope.ended.values()) - completed
     live = branches - completed - failed
     match join.policy:
         case "any":

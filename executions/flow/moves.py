@@ -6,7 +6,7 @@ from typing import Any
 
 from executions.flow.plan import Plan
 from executions.flow.state import Flow, Run
-from executions.states import EXECUTION_MOVES, NODE_MOVES, ExecutionStatus, Move, NodeStatus
+from executions.states import EXECUTION_MOVES, GATE_MOVES, NODE_MOVES, ExecutionStatus, Move, NodeStatus
 
 
 class IllegalMove(Exception):
@@ -15,7 +15,7 @@ class IllegalMove(Exception):
 
 def move(flow: Flow, plan: Plan, name: str, wait_reason: str = "", **data: Any) -> None:
     """Move the execution, and tell of it."""
-    made = _legal(EXECUTION_MOVES[name], name, flow.status)
+    made = _legal(EXECUTION_MOVES.get(name) or GATE_MOVES[name], name, flow.status)
     flow.status, flow.wait_reason = ExecutionStatus(made.target), wait_reason
     plan.tell(made.event, **data)
 

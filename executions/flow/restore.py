@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from executions.flow import joins
+from executions.flow import runs, scopes, undoing
 from executions.flow.plan import Plan
 from executions.flow.scopes import DECIDED
 from executions.flow.state import Ending, Flow, Frame, Run, Scope, caught, know
@@ -27,6 +27,8 @@ class Row(Protocol):
     node_id: str
     status: str
     wait_reason: str
+    awaits: str
+    details: Any
     attempt: int
     lost: int
     previous: int | None
@@ -46,6 +48,7 @@ class Row(Protocol):
     adopted_from: str | None
 
 
+NEVER_RAN = (NodeStatus.CANCELLED, NodeStatus.SKIPPED)
 Lines = dict[tuple[int | None, int | None], list[Run]]
 Scopes = dict[int, Scope]
 
@@ -65,13 +68,15 @@ def restore(
     flow = Flow.new(definition, execution_id, input)
     flow.ending = ending
     lines = _lines(flow, rows)
+    branches = _branches(lines)
     found: Scopes = {}
     for run in reversed(flow.runs):
-        if run.node.branches:
-            found[run.index] = _scope(run, lines, found)
+        if run.node.branches and (run.status is NodeStatus.RUNNING or branches[run.index]):
+            found[run.index] = _scope(run, lines, branches[run.index], found)
     _read(flow.root, lines[None, None], found)
     for index in sorted(found):
-        _reopen(flow.runs[index], found[index], is_ending=ending is not None)
+        _reopen(flow, flow.runs[index], found[index])
+    _read_undoing(flow, lines[None, undoing.LINE])
     if ending is not None:
         _tell_to_stop([flow.root], ending.why)
     for run in sorted((run for run in flow.runs if run.ended_seq), key=lambda run: run.ended_seq or 0):
@@ -88,10 +93,9 @@ def follow(flow: Flow, plan: Plan) -> None:
         if frame.outcome is not None:
             continue
         if run is None:
-            previous = frame.scope.run.index if frame.scope else None
-            plan.agenda.append((frame, frame.first, previous))
+            plan.agenda.append((frame, frame.first, None))
         elif run.scope is not None:
-            lines.extend(reversed(run.scope.frames))
+            lines.extend(reversed(run.scope.live.values()))
         elif run.status.is_terminal and run.next_id:
             plan.agenda.append((frame, run.next_id, run.index))
 
@@ -107,7 +111,7 @@ def _lines(flow: Flow, rows: Iterable[Row]) -> Lines:
         run = _run(flow, row)
         flow.runs.append(run)
         lines[row.scope, row.branch].append(run)
-        if run.status is NodeStatus.CANCELLED and run.started_at is None and run.adopted_from is None:
+        if run.status in NEVER_RAN and run.started_at is None and run.adopted_from is None:
             flow.unstarted.append(run.index)
     return lines
 
@@ -126,6 +130,8 @@ def _run(flow: Flow, row: Row) -> Run:
         ended_at=row.ended_at,
         available_at=row.available_at,
         wait_reason=row.wait_reason,
+        awaits=row.awaits,
+        details=row.details,
         input=row.input,
         output=row.output,
         error=row.error,
@@ -138,14 +144,25 @@ def _run(flow: Flow, row: Row) -> Run:
     )
 
 
-def _scope(run: Run, lines: Lines, inner: Scopes) -> Scope:
+def _branches(lines: Lines) -> dict[int | None, list[int]]:
+    """The branches of each scope that have runs, in the order in which they were opened."""
+    found: dict[int | None, list[int]] = defaultdict(list)
+    for (scope, branch), line in sorted(lines.items(), key=lambda item: item[1][0].index):
+        if scope is not None and branch is not None and line:
+            found[scope].append(branch)
+    return found
+
+
+def _scope(run: Run, lines: Lines, branches: list[int], inner: Scopes) -> Scope:
     """The scope that the run opened; its branches' variables hold what they themselves have added."""
-    scope = Scope(run)
-    for branch, first in enumerate(run.node.branches):
-        frame = Frame({}, first, scope, branch)
-        scope.frames.append(frame)
-        _read(frame, lines.get((run.index, branch), []), inner)
-    failed = [frame.run for frame in scope.frames if frame.outcome is NodeStatus.FAILED and frame.run]
+    scope = scopes.restored(run)
+    for branch in branches:
+        frame = Frame({}, "", scope, branch)
+        scope.frames[branch] = scope.live[branch] = frame
+        _read(frame, lines[run.index, branch], inner)
+    failed = [
+        frame.run for frame in scope.frames.values() if frame.outcome is NodeStatus.FAILED and frame.run
+    ]
     if failed:
         first_failed = min(failed, key=lambda run: run.ended_seq or 0)
         scope.error = {**(first_failed.error or {}), "nodeId": caught(first_failed)["nodeId"]}
@@ -157,15 +174,29 @@ def _read(frame: Frame, line: list[Run], inner: Scopes) -> None:
         run.frame, frame.run = frame, run
         if run.status is NodeStatus.FAILED and run.next_id:
             frame.error = caught(run)
-        if run.status is NodeStatus.COMPLETED and run.node.kind == "procedure":
-            frame.merge(run.output)
-        elif run.status is NodeStatus.COMPLETED and run.index in inner:
-            for branch in inner[run.index].frames:
-                if branch.outcome is NodeStatus.COMPLETED:
-                    frame.merge(branch.delta)
+        if run.status is not NodeStatus.COMPLETED:
+            continue
+        frame.merge(runs.added(run))
+        if run.index in inner and inner[run.index].merges:
+            for branch in inner[run.index].completed():
+                frame.merge(branch.delta)
     outcome = _outcome(frame.run)
     if outcome is not None:
         frame.end(outcome)
+
+
+def _read_undoing(flow: Flow, line: list[Run]) -> None:
+    """Each of these runs is a line of its own."""
+    for run in line:
+        undone = flow.runs[run.previous or 0]
+        frame = undoing.line(flow, undone)
+        run.frame, frame.run = frame, run
+        if run.status is NodeStatus.COMPLETED:
+            frame.merge(runs.added(run))
+        outcome = _outcome(run)
+        if outcome is not None:
+            frame.end(outcome)
+        flow.undoing.append(frame)
 
 
 def _outcome(last: Run | None) -> NodeStatus | None:
@@ -174,23 +205,22 @@ def _outcome(last: Run | None) -> NodeStatus | None:
         return None
     if last.status is NodeStatus.FAILED and last.next_id:
         return NodeStatus.COMPLETED
-    return last.status if last.status is not NodeStatus.SKIPPED else NodeStatus.CANCELLED
+    return last.status
 
 
-def _reopen(run: Run, scope: Scope, *, is_ending: bool) -> None:
+def _reopen(flow: Flow, run: Run, scope: Scope) -> None:
     """A scope whose branches run: give them what they had in reach, and stop them if the join is decided."""
     if run.status is not NodeStatus.RUNNING:
         return
     run.scope = scope
-    for frame in scope.frames:
-        frame.vars = {**run.frame.vars, **frame.delta}
-        frame.error = frame.error or run.frame.error
+    for frame in scope.frames.values():
+        scopes.stand_on(frame)
     if run.stopping:
-        _tell_to_stop(scope.live(), run.stopping)
-    elif not is_ending:
-        scope.verdict = joins.verdict(scope)
+        _tell_to_stop(scope.live.values(), run.stopping)
+    elif flow.ending is None and scope.live:
+        scope.verdict = scopes.rules(scope).verdict(flow, scope)
         if scope.verdict is not None:
-            _tell_to_stop(scope.live(), DECIDED)
+            _tell_to_stop(scope.live.values(), DECIDED)
 
 
 def _tell_to_stop(frames: Iterable[Frame], reason: str) -> None:
@@ -205,4 +235,4 @@ def _tell_to_stop(frames: Iterable[Frame], reason: str) -> None:
             continue
         run.stopping = run.stopping or reason
         if run.scope is not None:
-            pending.extend(run.scope.live())
+            pending.extend(run.scope.live.values())

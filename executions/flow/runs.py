@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
 from random import Random
 from typing import Any
 
-from executions.flow.kinds import KINDS, Attempt, Done, Open, Park
+from executions.flow.kinds import KINDS, Attempt, Done, Open, Park, Refused, subworkflow
 from executions.flow.moves import move_run
-from executions.flow.outcomes import Failed, Lost
+from executions.flow.outcomes import Called, Failed, Lost
 from executions.flow.plan import Plan
-from executions.flow.state import Ending, Flow, Frame, Run, Scope, caught, know, shown
+from executions.flow.state import Ending, Flow, Frame, Run, caught, know, shown
 from executions.moments import elapsed, iso, ms
 from executions.states import ExecutionStatus, NodeStatus
 from workflows.kinds.delay import LONGEST
@@ -20,11 +21,14 @@ from workflows.policies import RetryPolicy
 
 
 def reach(flow: Flow, plan: Plan, frame: Frame, node_id: str, previous: int | None) -> None:
-    """A line has come to a node: make its run, and start it unless the execution is held."""
+    """A line has come to a node: make its run, and start it unless it is held, or not served here."""
     run = Run(len(flow.runs), flow.definition.nodes[node_id], frame, previous)
     flow.runs.append(run)
     frame.run = run
-    if flow.held:
+    is_served = flow.serves(run.node.queue)
+    if not is_served:
+        run.wait_reason = f"waiting for an executor that serves the queue {run.node.queue}"
+    if flow.held or not is_served:
         plan.touched[run.index] = run
     else:
         start(flow, plan, run)
@@ -34,13 +38,13 @@ def start(flow: Flow, plan: Plan, run: Run) -> None:
     """The run's next attempt; what is no user code is over in the same step."""
     if run.status is NodeStatus.RETRYING:
         run.attempt += 1
-    run.available_at, run.wait_reason, run.attempt_at = None, "", plan.now
+    run.available_at, run.wait_reason, run.awaits, run.attempt_at = None, "", "", plan.now
     run.started_at = run.started_at or plan.now
     move_run(plan, run, "start", attempt=run.attempt)
     try:
         verdict = KINDS[run.node.kind].start(flow, run, plan.now)
     except Exception as error:  # what a definition's expressions come to fails their node, never the executor
-        fail(flow, plan, run, {"name": type(error).__name__, "message": str(error)})
+        fail(flow, plan, run, told(error))
         return
     match verdict:
         case Done():
@@ -48,18 +52,60 @@ def start(flow: Flow, plan: Plan, run: Run) -> None:
         case Attempt():
             plan.launch.append(run)
         case Park():
-            run.available_at, run.wait_reason = verdict.until, verdict.reason
-            until = ms(verdict.until)
-            move_run(plan, run, "park", attempt=run.attempt, reason=verdict.reason, until=until)
+            park(flow, plan, run, verdict)
         case Open():
-            _open(plan, run, verdict)
+            run.scope = verdict.scope
+            plan.undecided.append(verdict.scope)
+
+
+def park(flow: Flow, plan: Plan, run: Run, parked: Park) -> None:
+    """Until its time has come, or what it waits for."""
+    run.available_at, run.wait_reason, run.awaits = parked.until, parked.reason, parked.awaits
+    until = {} if parked.until is None else {"until": ms(parked.until)}
+    move_run(plan, run, "park", attempt=run.attempt, reason=parked.reason, **until)
+    plan.parked.append(run)
+
+
+def call(flow: Flow, plan: Plan, run: Run, called: Called) -> None:
+    """The execution that it asked for is stored with this step; wait for its end."""
+    if run.stopping:
+        cancel(flow, plan, run, run.stopping)
+        return
+    plan.children.append(called.rows)
+    park(flow, plan, run, Park(None, f"waiting for the execution {called.child}", f"child:{called.child}"))
+
+
+def skip(flow: Flow, plan: Plan, frame: Frame, reason: str) -> None:
+    """The line's first node is not to run."""
+    run = Run(len(flow.runs), flow.definition.nodes[frame.first], frame)
+    run.previous = frame.scope.run.index if frame.scope else None
+    flow.runs.append(run)
+    frame.run = run
+    insort(flow.unstarted, run.index)
+    _end(flow, plan, run, "skip", ends_attempt=False, reason=reason)
+    end_line(flow, plan, frame, NodeStatus.SKIPPED)
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """The failure of a node that is no failure of user code."""
+    name = error.name if isinstance(error, Refused) else type(error).__name__
+    return {"name": name, "message": str(error)}
+
+
+def added(run: Run) -> Any:
+    """What a completed run's output adds to the variables."""
+    match run.node.kind:
+        case "procedure":
+            return run.output
+        case "subworkflow":
+            return subworkflow.added(run)
+    return None
 
 
 def complete(flow: Flow, plan: Plan, run: Run, done: Done) -> None:
     run.output, run.error = done.output, None
     run.next_id = done.next_id if run.leads_to(done.next_id) else None
-    if run.node.kind == "procedure":
-        run.frame.merge(done.output)
+    run.frame.merge(added(run))
     _end(flow, plan, run, "complete")
     if run.stopping:
         end_line(flow, plan, run.frame, NodeStatus.CANCELLED)
@@ -71,6 +117,7 @@ def complete(flow: Flow, plan: Plan, run: Run, done: Done) -> None:
 
 def fail(flow: Flow, plan: Plan, run: Run, error: dict[str, Any]) -> None:
     """For good: its handler takes over, else its line fails."""
+    error = flow.secrets.masked(error) if flow.secrets else error
     run.error, run.next_id = error, run.node.on_error
     handled: dict[str, Any] = {"handledBy": run.next_id} if run.next_id else {}
     _end(flow, plan, run, "fail", error=shown(error), **handled)
@@ -88,7 +135,7 @@ def cancel(flow: Flow, plan: Plan, run: Run, reason: str) -> None:
     """It does not go on. The event names the attempt that it ends: none before the first, or between two."""
     ends_one = run.attempt_at is not None and run.status in (NodeStatus.RUNNING, NodeStatus.WAITING)
     if run.started_at is None:
-        flow.unstarted.append(run.index)
+        insort(flow.unstarted, run.index)
     _end(flow, plan, run, "cancel", ends_attempt=ends_one, reason=reason)
     end_line(flow, plan, run.frame, NodeStatus.CANCELLED)
 
@@ -132,16 +179,8 @@ def end_line(
     if frame.scope is not None:
         frame.scope.error = frame.scope.error or error
         plan.undecided.append(frame.scope)
-    elif outcome is NodeStatus.FAILED and flow.ending is None:
+    elif outcome is NodeStatus.FAILED and flow.ending is None and flow.status is not ExecutionStatus.PAUSED:
         flow.ending = Ending(ExecutionStatus.FAILED, error)
-
-
-def _open(plan: Plan, run: Run, opened: Open) -> None:
-    run.scope = Scope(run)
-    for branch, first in enumerate(opened.branches):
-        frame = Frame(dict(run.frame.vars), first, run.scope, branch, error=run.frame.error)
-        run.scope.frames.append(frame)
-        plan.agenda.append((frame, first, run.index))
 
 
 def _end(flow: Flow, plan: Plan, run: Run, name: str, *, ends_attempt: bool = True, **data: Any) -> None:
@@ -164,7 +203,7 @@ def _retry_delay(run: Run, plan: Plan, failed: Failed, random: Random) -> float 
         policy = replace(policy, retry_on=(), non_retryable=())
     tried = run.tries + 1
     elapsed = (plan.now - (run.started_at or plan.now)).total_seconds()
-    if not policy.permits(failed.name, tried, elapsed):
+    if not policy.permits(failed.name, tried, elapsed, failed.names):
         return None
     asked = _seconds(failed.retry_after)
     return min(LONGEST, policy.delay(tried, random.random())) if asked is None else asked

@@ -8,6 +8,13 @@ import orjson
 
 from procedures.storable import unstorable
 
+LARGEST = 16 << 20
+"""Bytes of JSON that a scope, or an execution for its parent, may gather from its nodes."""
+
+
+def is_too_large(value: Any) -> bool:
+    return value is not None and len(orjson.dumps(value)) > LARGEST
+
 
 def problem(value: Any) -> str | None:
     """What keeps the value out of the database; None where nothing does."""

@@ -47,7 +47,7 @@ class Pending:
 LANES = 2
 """While PostgreSQL commits one batch, Python gathers the next."""
 BATCH = 400
-SESSION = "SET lock_timeout = '500ms'; SET enable_seqscan = off; SET enable_mergejoin = off"
+SESSION = "SET lock_timeout = '500ms'; SET enable_seqscan = off; SET enable_mergejoin = off; SET jit = off"
 """A plan made while the tables were small must not scan them when they have grown; a locked row must not hold
 up the batch for long."""
 LOCKED_SECONDS = 0.5

@@ -9,206 +9,510 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('c4c_workflows', '0001_initial'),
+        ("c4c_workflows", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Executor',
+            name="Executor",
             fields=[
-                ('id', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('hostname', models.CharField(max_length=255)),
-                ('pid', models.PositiveIntegerField()),
-                ('concurrency', models.PositiveIntegerField()),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('heartbeat_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
+                ("id", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("hostname", models.CharField(max_length=255)),
+                ("pid", models.PositiveIntegerField()),
+                ("concurrency", models.PositiveIntegerField()),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("heartbeat_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='StatusCount',
+            name="StatusCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('waiting', 'Waiting'), ('paused', 'Paused'), ('cancelling', 'Cancelling'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('timed_out', 'Timed out')], max_length=12)),
-                ('delta', models.BigIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("paused", "Paused"),
+                            ("cancelling", "Cancelling"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("timed_out", "Timed out"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("delta", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='Execution',
+            name="Execution",
             fields=[
-                ('id', models.CharField(db_collation='C', max_length=64, primary_key=True, serialize=False)),
-                ('workflow_id', models.CharField(db_collation='C', max_length=64)),
-                ('workflow_name', models.CharField(max_length=200)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('waiting', 'Waiting'), ('paused', 'Paused'), ('cancelling', 'Cancelling'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('timed_out', 'Timed out')], default=executions.states.ExecutionStatus['QUEUED'], max_length=12)),
-                ('wait_reason', models.CharField(blank=True, max_length=200)),
-                ('input', models.JSONField(default=dict)),
-                ('result', models.JSONField(help_text="The definition's own outputs, where it names some.", null=True)),
-                ('error', models.JSONField(help_text='{name, message, nodeId, stack?}', null=True)),
-                ('trigger', models.CharField(default='manual', max_length=16)),
-                ('key', models.CharField(help_text="Unique among a workflow's active ones.", max_length=200, null=True)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, size=None)),
-                ('priority', models.PositiveSmallIntegerField(default=0)),
-                ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('deadline_at', models.DateTimeField(null=True)),
-                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='Null: by command only.', null=True)),
-                ('last_seq', models.PositiveIntegerField(default=1)),
-                ('inbox', models.PositiveIntegerField(default=0, help_text='Commands received; the holder compares.')),
-                ('pause_requested', models.BooleanField(default=False)),
-                ('leased_by', models.CharField(help_text='The executor that may move it.', max_length=64, null=True)),
-                ('lease_token', models.BigIntegerField(default=0, help_text='Grows with each claim: the fence.')),
-                ('trace_id', models.CharField(max_length=32)),
-                ('span_id', models.CharField(help_text="The root span's.", max_length=16)),
-                ('parent_span_id', models.CharField(blank=True, help_text="The caller's, by traceparent.", max_length=16)),
-                ('parent', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='c4c_executions.execution')),
-                ('rerun_of', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='c4c_executions.execution')),
-                ('retry_of', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retries', to='c4c_executions.execution')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='c4c_workflows.workflowversion')),
+                ("id", models.CharField(db_collation="C", max_length=64, primary_key=True, serialize=False)),
+                ("workflow_id", models.CharField(db_collation="C", max_length=64)),
+                ("workflow_name", models.CharField(max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("paused", "Paused"),
+                            ("cancelling", "Cancelling"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("timed_out", "Timed out"),
+                        ],
+                        default=executions.states.ExecutionStatus["QUEUED"],
+                        max_length=12,
+                    ),
+                ),
+                ("wait_reason", models.CharField(blank=True, max_length=200)),
+                ("input", models.JSONField(default=dict)),
+                (
+                    "result",
+                    models.JSONField(
+                        help_text="The definition's own outputs, where it names some.", null=True
+                    ),
+                ),
+                ("error", models.JSONField(help_text="{name, message, nodeId, stack?}", null=True)),
+                ("trigger", models.CharField(default="manual", max_length=16)),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="Unique among a workflow's active ones.", max_length=200, null=True
+                    ),
+                ),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, size=None
+                    ),
+                ),
+                ("priority", models.PositiveSmallIntegerField(default=0)),
+                ("queued_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("deadline_at", models.DateTimeField(null=True)),
+                (
+                    "available_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        help_text="Null: by command only.",
+                        null=True,
+                    ),
+                ),
+                ("last_seq", models.PositiveIntegerField(default=1)),
+                (
+                    "inbox",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Commands received; the holder compares."
+                    ),
+                ),
+                ("pause_requested", models.BooleanField(default=False)),
+                (
+                    "leased_by",
+                    models.CharField(help_text="The executor that may move it.", max_length=64, null=True),
+                ),
+                (
+                    "lease_token",
+                    models.BigIntegerField(default=0, help_text="Grows with each claim: the fence."),
+                ),
+                ("trace_id", models.CharField(max_length=32)),
+                ("span_id", models.CharField(help_text="The root span's.", max_length=16)),
+                (
+                    "parent_span_id",
+                    models.CharField(blank=True, help_text="The caller's, by traceparent.", max_length=16),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="c4c_executions.execution",
+                    ),
+                ),
+                (
+                    "rerun_of",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reruns",
+                        to="c4c_executions.execution",
+                    ),
+                ),
+                (
+                    "retry_of",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retries",
+                        to="c4c_executions.execution",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="executions",
+                        to="c4c_workflows.workflowversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveIntegerField(help_text='Dense per execution: 1, 2, 3 … in commit order.')),
-                ('type', models.CharField(max_length=32)),
-                ('data', models.JSONField(help_text='The payload without type, workflowId, executionId and seq.')),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('execution', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='c4c_executions.execution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "seq",
+                    models.PositiveIntegerField(help_text="Dense per execution: 1, 2, 3 … in commit order."),
+                ),
+                ("type", models.CharField(max_length=32)),
+                (
+                    "data",
+                    models.JSONField(help_text="The payload without type, workflowId, executionId and seq."),
+                ),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="c4c_executions.execution",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['execution', 'seq'],
+                "ordering": ["execution", "seq"],
             },
         ),
         migrations.CreateModel(
-            name='Command',
+            name="Command",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('cancel', 'Cancel'), ('pause', 'Pause'), ('resume', 'Resume')], max_length=8)),
-                ('payload', models.JSONField(default=dict)),
-                ('actor', models.CharField(blank=True, max_length=150)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('handled_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('applied', 'Applied'), ('ignored', 'Ignored: it came too late')], max_length=8)),
-                ('execution', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='commands', to='c4c_executions.execution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("cancel", "Cancel"), ("pause", "Pause"), ("resume", "Resume")], max_length=8
+                    ),
+                ),
+                ("payload", models.JSONField(default=dict)),
+                ("actor", models.CharField(blank=True, max_length=150)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("handled_at", models.DateTimeField(null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[("applied", "Applied"), ("ignored", "Ignored: it came too late")],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="commands",
+                        to="c4c_executions.execution",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='IdempotentRequest',
+            name="IdempotentRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(help_text='Who asked, and which route.', max_length=200)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of the canonical body.', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(help_text='Null while it is in flight.', null=True)),
-                ('body', models.JSONField(null=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scope", models.CharField(help_text="Who asked, and which route.", max_length=200)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.CharField(help_text="SHA-256 of the canonical body.", max_length=64)),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(help_text="Null while it is in flight.", null=True),
+                ),
+                ("body", models.JSONField(null=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(models.F('created_at'), name='c4c_idempotent_age')],
-                'constraints': [models.UniqueConstraint(fields=('scope', 'key'), name='c4c_idempotent_key')],
+                "indexes": [models.Index(models.F("created_at"), name="c4c_idempotent_age")],
+                "constraints": [models.UniqueConstraint(fields=("scope", "key"), name="c4c_idempotent_key")],
             },
         ),
         migrations.CreateModel(
-            name='NodeRun',
+            name="NodeRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveIntegerField()),
-                ('node_id', models.CharField(max_length=64)),
-                ('kind', models.CharField(max_length=16)),
-                ('procedure', models.CharField(blank=True, max_length=200)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('running', 'Running'), ('waiting', 'Waiting'), ('retrying', 'Retrying'), ('completed', 'Completed'), ('failed', 'Failed'), ('skipped', 'Skipped'), ('cancelled', 'Cancelled')], max_length=12)),
-                ('wait_reason', models.CharField(blank=True, max_length=200)),
-                ('attempt', models.PositiveIntegerField(default=1)),
-                ('lost', models.PositiveIntegerField(default=0, help_text='Attempts lost with their executor.')),
-                ('previous', models.IntegerField(help_text='The run whose end led here.', null=True)),
-                ('scope', models.IntegerField(help_text="The run of the scope's own node.", null=True)),
-                ('branch', models.IntegerField(help_text='Which branch of the scope, from 0.', null=True)),
-                ('input', models.JSONField(null=True)),
-                ('output', models.JSONField(null=True)),
-                ('error', models.JSONField(help_text='{name, message, stack?} of the last failed attempt.', null=True)),
-                ('next_node_id', models.CharField(max_length=64, null=True)),
-                ('attempts', models.JSONField(default=list, help_text='Past attempts: {attempt, outcome, startTime, …}.')),
-                ('spans', models.JSONField(default=list, help_text='Spans made by user code inside the attempts.')),
-                ('started_at', models.DateTimeField(help_text='When the first attempt did.', null=True)),
-                ('attempt_at', models.DateTimeField(help_text='When the current attempt did.', null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('available_at', models.DateTimeField(help_text='When a retry or a timer is due.', null=True)),
-                ('ended_seq', models.PositiveIntegerField(help_text='Where in the log it ended: commit order.', null=True)),
-                ('adopted_from', models.CharField(help_text='The execution whose result this is.', max_length=64, null=True)),
-                ('execution', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='node_runs', to='c4c_executions.execution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveIntegerField()),
+                ("node_id", models.CharField(max_length=64)),
+                ("kind", models.CharField(max_length=16)),
+                ("procedure", models.CharField(blank=True, max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("retrying", "Retrying"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("wait_reason", models.CharField(blank=True, max_length=200)),
+                ("attempt", models.PositiveIntegerField(default=1)),
+                (
+                    "lost",
+                    models.PositiveIntegerField(default=0, help_text="Attempts lost with their executor."),
+                ),
+                ("previous", models.IntegerField(help_text="The run whose end led here.", null=True)),
+                ("scope", models.IntegerField(help_text="The run of the scope's own node.", null=True)),
+                ("branch", models.IntegerField(help_text="Which branch of the scope, from 0.", null=True)),
+                ("input", models.JSONField(null=True)),
+                ("output", models.JSONField(null=True)),
+                (
+                    "error",
+                    models.JSONField(
+                        help_text="{name, message, stack?} of the last failed attempt.", null=True
+                    ),
+                ),
+                ("next_node_id", models.CharField(max_length=64, null=True)),
+                (
+                    "attempts",
+                    models.JSONField(
+                        default=list, help_text="Past attempts: {attempt, outcome, startTime, …}."
+                    ),
+                ),
+                (
+                    "spans",
+                    models.JSONField(default=list, help_text="Spans made by user code inside the attempts."),
+                ),
+                ("started_at", models.DateTimeField(help_text="When the first attempt did.", null=True)),
+                ("attempt_at", models.DateTimeField(help_text="When the current attempt did.", null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "available_at",
+                    models.DateTimeField(help_text="When a retry or a timer is due.", null=True),
+                ),
+                (
+                    "ended_seq",
+                    models.PositiveIntegerField(
+                        help_text="Where in the log it ended: commit order.", null=True
+                    ),
+                ),
+                (
+                    "adopted_from",
+                    models.CharField(
+                        help_text="The execution whose result this is.", max_length=64, null=True
+                    ),
+                ),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="node_runs",
+                        to="c4c_executions.execution",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['execution', 'index'],
+                "ordering": ["execution", "index"],
             },
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.OrderBy(models.F('queued_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='c4c_execution_newest'),
+            model_name="execution",
+            index=models.Index(
+                models.OrderBy(models.F("queued_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="c4c_execution_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('workflow_id'), models.OrderBy(models.F('queued_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='c4c_execution_by_workflow'),
+            model_name="execution",
+            index=models.Index(
+                models.F("workflow_id"),
+                models.OrderBy(models.F("queued_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="c4c_execution_by_workflow",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('status'), models.OrderBy(models.F('queued_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='c4c_execution_by_status'),
+            model_name="execution",
+            index=models.Index(
+                models.F("status"),
+                models.OrderBy(models.F("queued_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="c4c_execution_by_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.OrderBy(models.F('priority'), descending=True), models.F('available_at'), condition=models.Q(('available_at__isnull', False), ('leased_by', None)), name='c4c_execution_due'),
+            model_name="execution",
+            index=models.Index(
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("available_at"),
+                condition=models.Q(("available_at__isnull", False), ("leased_by", None)),
+                name="c4c_execution_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('parent'), condition=models.Q(('parent__isnull', False)), name='c4c_execution_parent'),
+            model_name="execution",
+            index=models.Index(
+                models.F("parent"), condition=models.Q(("parent__isnull", False)), name="c4c_execution_parent"
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('retry_of'), condition=models.Q(('retry_of__isnull', False)), name='c4c_execution_retry_of'),
+            model_name="execution",
+            index=models.Index(
+                models.F("retry_of"),
+                condition=models.Q(("retry_of__isnull", False)),
+                name="c4c_execution_retry_of",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('rerun_of'), condition=models.Q(('rerun_of__isnull', False)), name='c4c_execution_rerun_of'),
+            model_name="execution",
+            index=models.Index(
+                models.F("rerun_of"),
+                condition=models.Q(("rerun_of__isnull", False)),
+                name="c4c_execution_rerun_of",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(models.F('leased_by'), condition=models.Q(('leased_by__isnull', False)), name='c4c_execution_leased'),
+            model_name="execution",
+            index=models.Index(
+                models.F("leased_by"),
+                condition=models.Q(("leased_by__isnull", False)),
+                name="c4c_execution_leased",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(condition=models.Q(('key__isnull', False)), fields=['key'], name='c4c_execution_key_prefix', opclasses=['varchar_pattern_ops']),
+            model_name="execution",
+            index=models.Index(
+                condition=models.Q(("key__isnull", False)),
+                fields=["key"],
+                name="c4c_execution_key_prefix",
+                opclasses=["varchar_pattern_ops"],
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('tags', []), _negated=True), fields=['tags'], name='c4c_execution_tags'),
+            model_name="execution",
+            index=django.contrib.postgres.indexes.GinIndex(
+                condition=models.Q(("tags", []), _negated=True), fields=["tags"], name="c4c_execution_tags"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', [executions.states.ExecutionStatus['CANCELLING'], executions.states.ExecutionStatus['PAUSED'], executions.states.ExecutionStatus['QUEUED'], executions.states.ExecutionStatus['RUNNING'], executions.states.ExecutionStatus['WAITING']])), fields=('workflow_id', 'key'), name='c4c_execution_key'),
+            model_name="execution",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            executions.states.ExecutionStatus["CANCELLING"],
+                            executions.states.ExecutionStatus["PAUSED"],
+                            executions.states.ExecutionStatus["QUEUED"],
+                            executions.states.ExecutionStatus["RUNNING"],
+                            executions.states.ExecutionStatus["WAITING"],
+                        ],
+                    )
+                ),
+                fields=("workflow_id", "key"),
+                name="c4c_execution_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('status__in', [executions.states.ExecutionStatus['CANCELLED'], executions.states.ExecutionStatus['COMPLETED'], executions.states.ExecutionStatus['FAILED'], executions.states.ExecutionStatus['TIMED_OUT']])), models.Q(('ended_at__isnull', True), ('status__in', [executions.states.ExecutionStatus['CANCELLING'], executions.states.ExecutionStatus['PAUSED'], executions.states.ExecutionStatus['QUEUED'], executions.states.ExecutionStatus['RUNNING'], executions.states.ExecutionStatus['WAITING']])), _connector='OR'), name='c4c_execution_ended'),
+            model_name="execution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("ended_at__isnull", False),
+                        (
+                            "status__in",
+                            [
+                                executions.states.ExecutionStatus["CANCELLED"],
+                                executions.states.ExecutionStatus["COMPLETED"],
+                                executions.states.ExecutionStatus["FAILED"],
+                                executions.states.ExecutionStatus["TIMED_OUT"],
+                            ],
+                        ),
+                    ),
+                    models.Q(
+                        ("ended_at__isnull", True),
+                        (
+                            "status__in",
+                            [
+                                executions.states.ExecutionStatus["CANCELLING"],
+                                executions.states.ExecutionStatus["PAUSED"],
+                                executions.states.ExecutionStatus["QUEUED"],
+                                executions.states.ExecutionStatus["RUNNING"],
+                                executions.states.ExecutionStatus["WAITING"],
+                            ],
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="c4c_execution_ended",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('execution', 'seq'), name='c4c_event_seq'),
+            model_name="event",
+            constraint=models.UniqueConstraint(fields=("execution", "seq"), name="c4c_event_seq"),
         ),
         migrations.AddIndex(
-            model_name='command',
-            index=models.Index(models.F('execution'), condition=models.Q(('handled_at', None)), name='c4c_command_unhandled'),
+            model_name="command",
+            index=models.Index(
+                models.F("execution"), condition=models.Q(("handled_at", None)), name="c4c_command_unhandled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='noderun',
-            constraint=models.UniqueConstraint(fields=('execution', 'index'), name='c4c_noderun_index'),
+            model_name="noderun",
+            constraint=models.UniqueConstraint(fields=("execution", "index"), name="c4c_noderun_index"),
         ),
     ]

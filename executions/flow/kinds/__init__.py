@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
-from executions.flow.kinds import condition, delay, parallel, procedure, sequential, switch, trigger
-from executions.flow.kinds.verdict import Attempt, Done, Kind, Open, Park, Resumes, Verdict
+from executions.flow.kinds import (
+    condition,
+    dag,
+    delay,
+    loop,
+    map,
+    parallel,
+    procedure,
+    sequential,
+    subworkflow,
+    switch,
+    trigger,
+    wait,
+)
+from executions.flow.kinds.verdict import (
+    Attempt,
+    Done,
+    Kind,
+    Open,
+    Opens,
+    Park,
+    Refused,
+    Resumes,
+    Skip,
+    Verdict,
+)
 
 KINDS: dict[str, Kind] = {
     "procedure": procedure,
@@ -13,6 +37,23 @@ KINDS: dict[str, Kind] = {
     "sequential": sequential,
     "trigger": trigger,
     "delay": delay,
+    "wait": wait,
+    "map": map,
+    "loop": loop,
+    "dag": dag,
+    "subworkflow": subworkflow,
 }
 
-__all__ = ["KINDS", "Attempt", "Done", "Kind", "Open", "Park", "Resumes", "Verdict"]
+__all__ = [
+    "KINDS",
+    "Attempt",
+    "Done",
+    "Kind",
+    "Open",
+    "Opens",
+    "Park",
+    "Refused",
+    "Resumes",
+    "Skip",
+    "Verdict",
+]

@@ -8,6 +8,7 @@ from procedures import registry
 from workflows.expressions import ExpressionError
 
 MASK = "***"
+KEY_LENGTH = 200
 
 
 def start(flow: Flow, run: Run, now: datetime) -> Attempt:
@@ -18,9 +19,20 @@ def start(flow: Flow, run: Run, now: datetime) -> Attempt:
     for name in contract.fields:
         if name not in arguments and name in variables:
             arguments[name] = variables[name]
-    run.arguments = arguments
+    run.arguments, run.key = arguments, _key(flow, run)
     run.input = masked(arguments, contract.secrets) if contract.secrets else arguments
+    flow.secrets.learn([arguments[name] for name in contract.secrets if name in arguments])
     return Attempt()
+
+
+def _key(flow: Flow, run: Run) -> str | None:
+    if run.node.key is None:
+        return None
+    found = run.node.key.evaluate(flow.scope_of(run.frame))
+    told = found if isinstance(found, str) else str(found)
+    if found is None or not 1 <= len(told) <= KEY_LENGTH:
+        raise ExpressionError(f"key: expected a text of 1 to {KEY_LENGTH} characters, got {found!r}")
+    return told
 
 
 def resolved(flow: Flow, run: Run) -> dict[str, Any]:
