@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 from executions import checks  # noqa: F401 (registers them)
@@ -10,3 +12,7 @@ class ExecutionsConfig(AppConfig):
     label = "c4c_executions"
     verbose_name = "Executions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What executors do beside driving registers itself."""
+        import_module("executions.operations.bulk")

@@ -5,6 +5,8 @@ Read them as ``conf.THREADS``: looked up when first used, again after ``setting_
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -36,17 +38,37 @@ class Conf:
     HOST = Setting("")
 
     # Executor
+    QUEUES: Setting[Sequence[str]] = Setting(())  # those that an executor serves; empty: all
     EXECUTOR_CONCURRENCY = Setting(200)  # executions that one executor drives at once
     THREADS = Setting(16)  # sync procedures that run at once in one executor
     LEASE_SECONDS = Setting(5.0)  # an executor not heard of for so long has lost its executions
     HEARTBEAT_SECONDS = Setting(1.0)  # between two signs of life
     POLL_SECONDS = Setting(1.0)  # how long work may lie unseen when no notification arrives
+    STALL_SECONDS = Setting(30.0)  # a loop that does not move for so long gives its leases up; 0: never
+    PROCESSES = Setting(os.cpu_count() or 1)  # isolated procedures that run at once in one executor
+    PROCESS_CALLS = Setting(100)  # calls that one child process serves before another takes its place
+    PROCESS_IDLE_SECONDS = Setting(60.0)  # a child process without work for so long ends
     CANCEL_GRACE_SECONDS = Setting(10.0)  # from asking an attempt to stop to giving it up
     MAX_LOST = Setting(5)  # attempts that a node may lose with their executors before it fails
+    MAX_DEPTH = Setting(20)  # executions within executions
+    EMISSION_DAYS = Setting(30)  # how long an emitted event is kept for waits that look back
+    MAX_RETRY_AFTER_SECONDS = Setting(3600.0)  # what a server's Retry-After is heeded for
+
+    # What an attempt may tell
+    MAX_LOG_LINES = Setting(1000)  # of context.log
+    MAX_STREAM_BYTES = Setting(4 << 20)  # of context.stream, in UTF-8
+    MAX_DETAILS_BYTES = Setting(64 << 10)  # of context.heartbeat, in JSON
+
+    # Secrets: the first seals, all of them open. Empty: SECRET_KEY, and SECRET_KEY_FALLBACKS
+    SECRET_KEYS: Setting[Sequence[str]] = Setting(())
 
     # Sizes, in bytes of JSON
     MAX_INPUT_BYTES = Setting(1 << 20)  # an execution's input
-    MAX_OUTPUT_BYTES = Setting(4 << 20)  # a node's output
+    MAX_OUTPUT_BYTES = Setting(4 << 20)  # a node's output, where it is kept in the database
+    OFFLOAD_BYTES: Setting[int | None] = Setting(None)  # what is larger goes to a file; None: nothing does
+    MAX_PAYLOAD_BYTES = Setting(64 << 20)  # a value that goes to a file
+    PAYLOAD_STORAGE = Setting("default")  # the alias in STORAGES of where these files are
+    ORPHAN_SECONDS = Setting(3600.0)  # how old a file is, to which no row refers, before it is removed
     MAX_BODY_BYTES = Setting(8 << 20)  # any request's body (a published definition is the largest)
     MAX_JSON_DEPTH = Setting(100)  # nesting in a request's body
     EVENT_OUTPUT_BYTES = Setting(16 << 10)  # an output told in an event

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import psycopg
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import AsyncConnection, Connection, pq
 
 KEEPALIVE = {
@@ -44,6 +45,13 @@ async def aconnect(name: str, session: str = "", using: str = "default") -> Asyn
         await connection.close()
         raise
     return connection
+
+
+def by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view that makes its own transactions, or none as it is async, also under ``ATOMIC_REQUESTS``."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(alias)(view)
+    return view
 
 
 @cache

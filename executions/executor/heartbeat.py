@@ -12,17 +12,23 @@ import psycopg
 
 from executions import database, notifications
 from executions.conf import conf
-from executions.executor.claims import BEAT, LEAVE, REGISTER
+from executions.executor.claiming.claims import BEAT, LEAVE, REGISTER
 from executions.executor.clock import Clock
+from executions.executor.pulse import Pulse
 
 log = logging.getLogger("c4c.executor")
 
 
 class Heartbeat:
-    """Keeps the executor's row alive; calls ``lost``, from its thread, when that is gone: it was reaped."""
+    """Keeps the executor's row alive; calls ``lost``, from its thread, when that is gone: it was reaped.
 
-    def __init__(self, row: dict[str, Any], clock: Clock, lost: Callable[[], None]) -> None:
+    While its loop does not move it is still: see ``Pulse``. With the next beat it hears what was taken from
+    it meanwhile; what it writes before that, the token refuses.
+    """
+
+    def __init__(self, row: dict[str, Any], clock: Clock, pulse: Pulse, lost: Callable[[], None]) -> None:
         self._row = row
+        self._pulse = pulse
         self._clock = clock
         self._lost = lost
         self._stop = threading.Event()
@@ -67,6 +73,8 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._stop.wait(conf.HEARTBEAT_SECONDS):
             try:
+                if not self._pulse.is_felt():
+                    continue
                 if self._connection is None:
                     self._connection = database.connect("c4c-heartbeat")
                 if not self._once():

@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 
 from executions import database, notifications
 from executions.conf import conf
-from executions.executor import claims
-from executions.models import Command, Execution, IdempotentRequest, StatusCount
+from executions.executor.claiming import admission, claims
+from executions.models import Command, Emission, Execution, IdempotentRequest, StatusCount
 
 log = logging.getLogger("c4c.executor")
 
@@ -26,6 +26,9 @@ SELECT status, sum(delta) FROM gone GROUP BY status HAVING sum(delta) <> 0
 """
 FORGET = f"""
 DELETE FROM {IdempotentRequest._meta.db_table} WHERE created_at < now() - %s * interval '1 hour'
+"""
+FORGET_EMISSIONS = f"""
+DELETE FROM {Emission._meta.db_table} WHERE delivered_at IS NOT NULL AND at < now() - %s * interval '1 day'
 """
 IGNORE = f"""
 UPDATE {Command._meta.db_table} c SET handled_at = now(), outcome = 'ignored'
@@ -66,6 +69,8 @@ class Maintenance:
             if done % SLOW_EVERY == 0:
                 await connection.execute(FOLD)
                 await connection.execute(FORGET, [conf.IDEMPOTENCY_HOURS])
+                await admission.sweep(connection)
+                await connection.execute(FORGET_EMISSIONS, [conf.EMISSION_DAYS])
             done += 1
             await asyncio.sleep(conf.POLL_SECONDS)
 

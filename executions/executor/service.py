@@ -16,14 +16,18 @@ from typing import Any
 
 from executions import database, notifications, telemetry
 from executions.conf import conf
-from executions.executor.claiming import Claiming, set_within
+from executions.executor.attempts.isolation import Processes
+from executions.executor.chores import Chores
+from executions.executor.claiming.claims import Served
+from executions.executor.claiming.loop import Claiming, set_within
+from executions.executor.claiming.takeover import admitted
 from executions.executor.clock import Clock
 from executions.executor.definitions import Definitions
 from executions.executor.desk import Desk, answer
-from executions.executor.driver import Driver
+from executions.executor.driving.driver import Driver
 from executions.executor.heartbeat import Heartbeat
 from executions.executor.maintenance import Maintenance
-from executions.executor.takeover import admitted
+from executions.executor.pulse import Pulse
 from executions.executor.threads import Threads
 from executions.intake import Start
 from executions.journal import Journal
@@ -45,7 +49,8 @@ class Executor:
     """Drives up to ``concurrency`` executions at once on an event loop of its own.
 
     ``run`` blocks until ``stop``; call it in the main thread of a worker or in a thread of its own beside a
-    web server. ``only`` limits it to some executions, by id.
+    web server. ``queues`` are those that it serves: by default the setting ``QUEUES``, and all where that is
+    empty. ``only`` limits it to some executions, by id, whatever their queues.
     """
 
     def __init__(
@@ -53,23 +58,25 @@ class Executor:
         *,
         concurrency: int | None = None,
         threads: int | None = None,
+        queues: Iterable[str] | None = None,
         only: Iterable[str] | None = None,
     ) -> None:
         self.concurrency = concurrency or conf.EXECUTOR_CONCURRENCY
-        self.only = None if only is None else frozenset(only)
+        self.served = _served(conf.QUEUES if queues is None else queues, only)
         self.id = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.clock = Clock()
         self.random = Random()
         self.stopping = False
         self.drivers: dict[str, Driver] = {}
         self.threads = Threads(threads or conf.THREADS)
+        self.processes = Processes(conf.PROCESSES, calls=conf.PROCESS_CALLS, idle=conf.PROCESS_IDLE_SECONDS)
         self.ready = threading.Event()
         """Set when it is registered and claims; also when it could not be: see ``failure``."""
         self.failure: BaseException | None = None
         """What ``run`` has raised."""
         self.loop = asyncio.new_event_loop()
         self.desk = Desk(self.loop)
-        self._aside = ThreadPoolExecutor(2, "c4c-aside")
+        self.aside = ThreadPoolExecutor(2, "c4c-aside")
         self._drain_seconds = 0.0
         self.claiming = Claiming(self)
         self._stopped, self._lost, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -80,7 +87,15 @@ class Executor:
 
     @property
     def has_room(self) -> bool:
-        return self.is_accepting and len(self.drivers) < self.concurrency and self.only is None
+        return self.is_accepting and len(self.drivers) < self.concurrency and self.served.only is None
+
+    def takes(self, start: Start) -> bool:
+        """Whether it may begin here at once: it waits in no lane, and its queue is served here."""
+        return start.lane is None and self.serves(start.queue)
+
+    def serves(self, queue: str) -> bool:
+        """Whether it drives what is of this queue; "": of any."""
+        return self.served.queues is None or queue == "" or queue in self.served.queues
 
     # Life
 
@@ -113,11 +128,12 @@ class Executor:
             self.loop.close()
             self.desk.close()
             self.threads.close()
-            self._aside.shutdown(wait=False)
+            self.processes.close()
+            self.aside.shutdown(wait=False)
 
     async def _main(self) -> None:
         telemetry.install()
-        self.definitions = Definitions(self._aside)
+        self.definitions = Definitions(self.aside)
         self.journal = Journal(partial(database.aconnect, "c4c-journal"), notifications.changed)
         self.journal.open()
         try:
@@ -141,7 +157,7 @@ class Executor:
         finally:
             _running.remove(self)
             unsubscribe()
-            await self.loop.run_in_executor(self._aside, heartbeat.stop)
+            await self.loop.run_in_executor(self.aside, heartbeat.stop)
             self.id = f"{self.id.rsplit(':', 1)[0]}:{secrets.token_hex(4)}"
 
     async def _registered(self) -> Heartbeat | None:
@@ -151,11 +167,13 @@ class Executor:
             "hostname": socket.gethostname(),
             "pid": os.getpid(),
             "concurrency": self.concurrency,
+            "queues": self.served.queues if self.served.only is None else [],
         }
         while not self.stopping:
-            heartbeat = Heartbeat(row, self.clock, lambda: self.desk.tell(self._lost.set))
+            pulse = Pulse(self.id, self.loop)
+            heartbeat = Heartbeat(row, self.clock, pulse, lambda: self.desk.tell(self._lost.set))
             try:
-                await self.loop.run_in_executor(self._aside, heartbeat.start)
+                await self.loop.run_in_executor(self.aside, heartbeat.start)
             except database.UNAVAILABLE as error:
                 if not self.ready.is_set():
                     raise
@@ -167,7 +185,7 @@ class Executor:
 
     async def _work(self, heartbeat: Heartbeat) -> None:
         work: list[Coroutine[Any, Any, Any]] = [self.claiming.run(), Maintenance(heartbeat).run()]
-        work += [self._stopped.wait(), self._lost.wait()]
+        work += [Chores(self.aside).run(), self._stopped.wait(), self._lost.wait()]
         tasks = [asyncio.create_task(each) for each in work]
         try:
             done, _ = await asyncio.wait([*tasks, *self.journal.lanes], return_when=asyncio.FIRST_COMPLETED)
@@ -218,6 +236,18 @@ class Executor:
     def reload(self, driver: Driver) -> None:
         self.claiming.reload(driver)
 
+    def listen(self, driver: Driver) -> None:
+        self.claiming.listen(driver)
+
+    def ended(self, execution_id: str) -> None:
+        telemetry.ended(execution_id)
+
+    def posted(self) -> None:
+        self.claiming.posted()
+
+    def born(self, ids: list[str]) -> None:
+        self.claiming.born(ids)
+
     # Starting here
 
     def admission(self, start: Start) -> Future[bool | None]:
@@ -238,13 +268,19 @@ class Executor:
 
     def _admit(self, start: Start, answered: Callable[[Driver | None], None]) -> None:
         """None: there is no room, its id or key is taken, or its version is not the newest any more."""
-        if not self.has_room or start.execution_id in self.drivers:
+        if not self.has_room or not self.takes(start) or start.execution_id in self.drivers:
             answered(None)
             return
         driver, transition = admitted(self, start)
         driver.finished = self.loop.create_future()
         driver.begin_stored(transition, lambda stored: answered(driver if stored else None))
         self.drivers[start.execution_id] = driver
+
+
+def _served(queues: Iterable[str], only: Iterable[str] | None) -> Served:
+    if only is not None:
+        return Served(only=sorted(set(only)))
+    return Served(queues=sorted(set(queues)) or None)
 
 
 async def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

@@ -11,70 +11,39 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from random import Random
-from typing import Any, Protocol
+from typing import Any
 
-from executions import telemetry, transitions
+from executions import notifications, transitions
 from executions.conf import conf
-from executions.executor.attempt import Attempt
-from executions.executor.clock import Clock
-from executions.executor.desk import Desk, answer
-from executions.executor.threads import Threads
-from executions.flow import advance
+from executions.executor.attempts.attempt import Attempt
+from executions.executor.driving.alarm import Alarm
+from executions.executor.driving.calling import Call
+from executions.executor.driving.host import Host
+from executions.executor.driving.in_flight import Attempts, Calling
+from executions.executor.driving.transacting import Transactions
+from executions.flow import advance, waits
 from executions.flow.outcomes import Failed, Lost, Outcome
-from executions.flow.plan import Plan
-from executions.flow.restore import follow
-from executions.flow.state import Ending, Flow
-from executions.journal import Journal
+from executions.flow.plan import Plan, Word
+from executions.flow.state import Ending, Flow, Run
 from executions.states import ExecutionStatus, NodeStatus
 from executions.transitions import Lease, Row, Transition
+from executions.vault.stored import opened_word
 
 log = logging.getLogger("c4c.executor")
 
 Item = Callable[[Plan], None]
-Rows = Future[Transition | None]
 
 HOLD = timedelta(seconds=1)
 """A wait shorter than this stays with its executor: giving the lease back would cost more than it frees."""
+FOR_RUNS = frozenset({"signal", "decide", "event", "child"})
+"""Words for a run that waits; the others are for the execution as a whole."""
 NOBODY = -1
 """The run to blame where it is none: the execution itself fails."""
 MOST_REFUSALS = 3
 """Steps in a row that could not be written, before the execution is given up here."""
-
-
-class Host(Protocol):
-    """What a driver needs of its executor."""
-
-    clock: Clock
-    desk: Desk
-    journal: Journal
-    random: Random
-    loop: asyncio.AbstractEventLoop
-    threads: Threads
-    stopping: bool
-
-    def let_go(self, driver: Driver) -> None:
-        """The driver holds the execution no longer."""
-
-    def reload(self, driver: Driver) -> None:
-        """Read the execution's rows and inbox again, and hand them to ``driver.recovered``."""
-
-    def expel(self, driver: Driver, reason: str) -> None:
-        """Give up the lease of an execution that cannot be driven here; it is looked at again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A command from outside."""
-
-    id: int
-    kind: str
-    payload: dict[str, Any]
-    actor: str
 
 
 @dataclass(slots=True)
@@ -95,21 +64,29 @@ def _look(plan: Plan) -> None:
 class Driver:
     """Holds one execution under one lease."""
 
+    calls: type[Attempt] = Attempt
+    """What calls user code; a simulated executor has its own."""
+
     def __init__(self, host: Host, flow: Flow, lease: Lease, trace_id: str) -> None:
         self.host = host
         self.flow = flow
+        flow.serves = host.serves
         self.lease = lease
         self.trace_id = trace_id
         self.over = False
         self._inbox: deque[Item] = deque()
         self._commands: list[Row] = []
-        self._attempts: dict[int, Attempt] = {}
+        self._attempts = Attempts(self._calling)
+        self.transactions = Transactions(self, host.desk)
+        self._alarm = Alarm(host.loop, host.clock, lambda: self.tell(self.pass_time))
         self._step: Step | None = None
-        self._transactions: deque[tuple[Attempt, Outcome, Rows]] = deque()
+        self._told_first = False
+        """What has come in goes before the next transaction: it may be what its procedure has told."""
         self._reloading: Mapping[int, Failed | Lost] | None = None
         self._refusals = 0
-        self._timer: asyncio.TimerHandle | None = None
         self._known: set[int] = set()
+        self.listening: set[int] = set()
+        """Runs that wait for an event, and for the look back at what was emitted before they did."""
         self.finished: asyncio.Future[ExecutionStatus | None] | None = None
         """Set by who waits here for the end; resolved when it is committed, with None when the lease goes."""
 
@@ -132,6 +109,7 @@ class Driver:
         plan = Plan(self.host.clock.now())
         advance.begin(self.flow, plan)
         more = advance.settle(self.flow, plan)
+        self.listening.update(run.index for run in plan.listen)
         transitions.extend_created(transition, self.flow, plan, self.lease)
         self._step = Step(plan, transition, more)
 
@@ -144,13 +122,31 @@ class Driver:
 
         self.host.journal.submit(transition, written)
 
-    def ended(self, index: int, outcome: Outcome) -> None:
-        """An attempt has ended."""
-        self._attempts.pop(index, None)
+    def ended(self, index: int, outcome: Outcome | Lost) -> None:
+        """An attempt has ended, or what it ran in was killed by somebody else."""
+        self._attempts.ended(index)
         self.tell(lambda plan: self._ended(index, outcome, plan))
 
     def progress(self, index: int, data: dict[str, Any]) -> None:
         self.tell(lambda plan: advance.progress(self.flow, plan, index, data))
+
+    def beat(self, index: int, details: Any) -> None:
+        """User code tells where it stands: its next attempt is to know."""
+        self.tell(lambda plan: advance.beat(self.flow, plan, index, details))
+
+    def looked_back(self, found: list[Word]) -> None:
+        """What had been emitted before the runs that listen began to wait."""
+        self.listening.clear()
+        self._inbox.extend(partial(self._take_event, word) for word in found)
+        self.tell(_look)
+
+    def listeners(self) -> list[Row]:
+        """What its runs listen for: ``{run, name, key, after, since}``."""
+        since = transitions.epoch(self.flow.started_at)
+        return [
+            {"run": index, "since": since, **waits.listens(self.flow, self.flow.runs[index])}
+            for index in sorted(self.listening)
+        ]
 
     def hear(self, words: list[Word]) -> None:
         """What waits in the inbox; each word is taken once."""
@@ -159,6 +155,7 @@ class Driver:
 
     def surrender(self, reason: str) -> None:
         """The executor stops: what is in flight is lost, without blame, and the lease given back."""
+        self._attempts.flush()
         self.tell(lambda plan: self._lose(plan, Lost(reason, counts=False)))
 
     def tell(self, item: Item) -> None:
@@ -168,8 +165,8 @@ class Driver:
     def abandon(self) -> None:
         """The lease is lost: stop everything, write nothing."""
         self.over = True
-        self._cancel_timer()
-        self._drop_attempts()
+        self._alarm.cancel()
+        self._attempts.drop()
         self._leave(None)
 
     # One step
@@ -179,10 +176,12 @@ class Driver:
         if self.over or self._step is not None or self._reloading is not None:
             return
         try:
-            if self._transactions:
-                self._begin_transaction(*self._transactions.popleft())
-            elif self._inbox:
+            if self._inbox and (self._told_first or not self.transactions):
+                self._told_first = False
                 self._take_step()
+            if self.transactions and self._step is None:
+                self.transactions.begin_next()
+                self._next()
         except Exception as error:
             self._break(error)
 
@@ -200,22 +199,34 @@ class Driver:
 
     def _decide(self, plan: Plan, was: ExecutionStatus) -> Step | None:
         more = advance.settle(self.flow, plan)
+        self.listening.update(run.index for run in plan.listen)
         release = False if more or plan.launch else self._release_at()
         if not (plan.facts or plan.touched or self._commands or release is not False):
             self._act(plan)
             return None
         transition = transitions.build(self.flow, plan, self.lease, was, release=release)
-        transition.commands, self._commands = self._commands, []
+        transition.commands += self._commands
+        self._commands = []
+        away = self.flow.goes_on_elsewhere() if release is not False else None
+        if away is not None and transition.moved is not None:
+            transition.moved["queue"] = away.node.queue
         return Step(plan, transition, more)
 
     def _release_at(self) -> datetime | bool:
         """When to be looked at again, if the lease can be given back: False, it cannot."""
         flow = self.flow
-        if flow.status is ExecutionStatus.PAUSED:
+        if self.listening or flow.status.is_terminal:
+            return False
+        if flow.status is ExecutionStatus.PAUSED or (flow.status is ExecutionStatus.QUEUED and flow.gated):
             return True
-        if self.host.stopping and not self._attempts:
-            return self.host.clock.now()
-        if flow.status is ExecutionStatus.WAITING:
+        # Not whether there are attempts: one is still there as its transaction writes its node's end.
+        is_busy = bool(self._attempts) and any(run.is_in_flight for run in flow.live_runs())
+        away = None if is_busy else flow.goes_on_elsewhere()
+        if away is not None or (self.host.stopping and not is_busy):
+            later = None if away is None or self.host.stopping else away.available_at
+            return later or self.host.clock.now()
+        may_rest = flow.status is ExecutionStatus.WAITING or flow.ending is not None
+        if may_rest and not any(run.is_in_flight for run in flow.live_runs()):
             due = self._due()
             if due is None:
                 return True
@@ -225,9 +236,7 @@ class Driver:
 
     def _due(self) -> datetime | None:
         """When the next run is to be moved on; None where nothing is to start by itself."""
-        if self.flow.held or self.flow.ending:
-            return None
-        moments = [run.available_at for run in self.flow.live_runs() if run.available_at is not None]
+        moments = [run.available_at for run in self.flow.timed_runs() if run.available_at is not None]
         return min(moments, default=None)
 
     def _submit(self, step: Step | None) -> None:
@@ -252,37 +261,42 @@ class Driver:
 
     def _committed(self, step: Step) -> None:
         self._refusals = 0
+        self._pass_on(step)
         moved = step.transition.moved
         if self.flow.status.is_terminal or (moved is not None and moved["release"]):
             self._finish()
             return
         self._act(step.plan)
         if step.more:
-            self._inbox.append(lambda plan: plan.agenda.extend(step.plan.agenda))
+            self._inbox.append(lambda plan: plan.carry_on(step.plan))
         self._next()
+
+    def _pass_on(self, step: Step) -> None:
+        """What the step has for others, and what it asks of the past."""
+        if step.transition.letters:
+            self.host.posted()
+        if step.transition.children:
+            born = [child.execution_id for child in step.transition.children]
+            self.host.born(born)
+            notifications.wake(born)
+        if step.plan.listen:
+            self.host.listen(self)
 
     def _finish(self) -> None:
         self.over = True
-        self._cancel_timer()
-        self._drop_attempts()
+        self._alarm.cancel()
+        self._attempts.drop()
         ended = self.flow.status.is_terminal
         if ended:
-            telemetry.ended(self.flow.execution_id)
+            self.host.ended(self.flow.execution_id)
         self._leave(self.flow.status if ended else None)
 
     def _leave(self, status: ExecutionStatus | None) -> None:
         """Nobody may wait for a driver that is over."""
-        for _, _, rows in self._transactions:
-            answer(rows, None)
-        self._transactions.clear()
+        self.transactions.refuse()
         if self.finished is not None and not self.finished.done():
             self.finished.set_result(status)
         self.host.let_go(self)
-
-    def _drop_attempts(self) -> None:
-        for attempt in self._attempts.values():
-            attempt.abandon()
-        self._attempts.clear()
 
     def _act(self, plan: Plan) -> None:
         if self.host.stopping and plan.launch:
@@ -290,13 +304,13 @@ class Driver:
             return
         for run in plan.launch:
             if run.is_in_flight:
-                self._attempts[run.index] = Attempt(self, run)
-                self._attempts[run.index].start()
+                self._attempts.start(run)
         for run in plan.stop:
-            attempt = self._attempts.get(run.index)
-            if attempt is not None:
-                attempt.stop()
-        self._set_timer()
+            self._attempts.stop(run)
+        self._alarm.set([self._due(), None if self.flow.ending else self.lease.deadline_at])
+
+    def _calling(self, run: Run) -> Calling:
+        return Call(self, run) if run.node.kind == "subworkflow" else self.calls(self, run)
 
     # What could not be written
 
@@ -319,15 +333,20 @@ class Driver:
             self.host.expel(self, "its rows cannot be written")
             return
         self._reloading = outcomes
-        self._cancel_timer()
+        self._alarm.cancel()
         self.host.reload(self)
 
     def recovered(self, flow: Flow, lease: Lease, words: list[Word]) -> None:
         """The rows as they stand, under the same lease: go on from there."""
         outcomes, self._reloading = self._reloading or {}, None
         self.flow, self.lease = flow, lease
+        flow.serves = self.host.serves
+        if flow.status.is_terminal:  # its end was written, only nobody was told
+            self._finish()
+            return
         self._commands, self._known = [], set()
-        self._inbox.appendleft(lambda plan: follow(self.flow, plan))
+        self.listening.clear()
+        self._inbox.appendleft(lambda plan: advance.mend(self.flow, plan))
         self._inbox.append(partial(self._account_for, outcomes))
         self.hear(words)
 
@@ -351,45 +370,32 @@ class Driver:
 
     # Transactional procedures
 
-    def transaction(self, attempt: Attempt, outcome: Outcome) -> Rows:
-        """From the attempt's thread: the rows that it is to write in its own transaction.
-
-        None: it must roll back. Else nothing of this execution is written by others until ``settled``.
-        """
-        return self.host.desk.ask(self._ask_transaction, attempt, outcome)
-
-    def settled(self, attempt: Attempt, written: bool | Failed | Lost) -> None:
-        """From the attempt's thread: its transaction is committed, refused by the guard, or failed."""
-        self.host.desk.tell(self._settled, attempt, written)
-
-    def _ask_transaction(self, attempt: Attempt, outcome: Outcome, rows: Rows) -> None:
-        if self.over:
-            answer(rows, None)
-        else:
-            self._transactions.append((attempt, outcome, rows))
-            self._next()
-
-    def _begin_transaction(self, attempt: Attempt, outcome: Outcome, rows: Rows) -> None:
-        """Answers in any case: the thread waits with its transaction open."""
-        run = self.flow.runs[attempt.run.index]
-        try:
-            if self._attempts.get(run.index) is attempt and not run.stopping:
-                plan = Plan(self.host.clock.now())
-                was = self.flow.status
-                self._ended(run.index, outcome, plan)
-                self._step = self._decide(plan, was)
-            if self._step is not None:
-                self._step.attempt = attempt
-        finally:
-            answer(rows, self._step.transition if self._step else None)
+    def transaction_asked(self, attempt: Attempt) -> None:
+        """What its procedure has told goes into the log before its end does."""
+        attempt.flush()
+        self._told_first = bool(self._inbox)
         self._next()
 
-    def _settled(self, attempt: Attempt, written: bool | Failed | Lost) -> None:
+    def transact(self, attempt: Attempt, outcome: Outcome) -> Transition | None:
+        """The step that this end makes; it is on its way until it is settled. None: it is not to be."""
+        run = self.flow.runs[attempt.run.index]
+        if self._attempts.of(run.index) is not attempt or run.stopping:
+            return None
+        plan = Plan(self.host.clock.now())
+        was = self.flow.status
+        self._ended(run.index, outcome, plan)
+        self._step = self._decide(plan, was)
+        if self._step is None:
+            return None
+        self._step.attempt = attempt
+        return self._step.transition
+
+    def settled(self, attempt: Attempt, written: bool | Failed | Lost) -> None:
         if written is True:
             self.host.journal.announce([self.flow.execution_id])
         if self.over or self._step is None or self._step.attempt is not attempt:
             return
-        self._attempts.pop(attempt.run.index, None)
+        self._attempts.ended(attempt.run.index)
         if isinstance(written, bool):
             self._written(written)
         else:
@@ -409,41 +415,32 @@ class Driver:
         return [partial(self._obey, word) for word in new]
 
     def _lose(self, plan: Plan, lost: Lost) -> None:
-        self._drop_attempts()
+        self._attempts.drop()
         advance.lose(self.flow, plan, lost, conf.MAX_LOST)
 
-    def _ended(self, index: int, outcome: Outcome, plan: Plan) -> None:
-        advance.ended(self.flow, plan, self.flow.runs[index], outcome, self.host.random)
+    def _ended(self, index: int, outcome: Outcome | Lost, plan: Plan) -> None:
+        run = self.flow.runs[index]
+        if isinstance(outcome, Lost):
+            advance.lose_one(self.flow, plan, run, outcome, conf.MAX_LOST)
+            advance.start_pending(self.flow, plan)
+        else:
+            advance.ended(self.flow, plan, run, outcome, self.host.random)
 
     def _obey(self, word: Word, plan: Plan) -> None:
-        applied = advance.obey(self.flow, plan, word.kind, word.payload, word.actor)
+        """What is kept stays in the inbox as it is, for whoever holds the execution by then."""
+        word = word._replace(payload=opened_word(word.payload, self.flow.secrets))
+        if word.kind in FOR_RUNS:
+            applied = advance.hear(self.flow, plan, word, self.host.random)
+        else:
+            applied = advance.obey(self.flow, plan, word.kind, word.payload, word.actor)
         self.lease.inbox += 1
-        outcome = "applied" if applied else "ignored"
-        self._commands.append({"x": self.flow.execution_id, "id": word.id, "outcome": outcome})
-        if applied and word.payload.get("force"):
-            for attempt in list(self._attempts.values()):
-                attempt.stop(grace=0)
+        if applied is not None:
+            outcome = "applied" if applied else "ignored"
+            self._commands.append({"x": self.flow.execution_id, "id": word.id, "outcome": outcome})
 
-    # Time
-
-    def _set_timer(self) -> None:
-        """Wake up for the next retry, the end of a short delay, or the deadline."""
-        self._cancel_timer()
-        ending = self.flow.ending
-        expires = None if ending and ending.status is ExecutionStatus.TIMED_OUT else self.lease.deadline_at
-        moments = [at for at in (self._due(), expires) if at is not None]
-        if moments and not self.over:
-            wait = (min(moments) - self.host.clock.now()).total_seconds()
-            self._timer = self.host.loop.call_later(max(0.0, wait), self._on_time)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self.tell(self.pass_time)
+    def _take_event(self, word: Word, plan: Plan) -> None:
+        word = word._replace(payload=opened_word(word.payload, self.flow.secrets))
+        advance.hear(self.flow, plan, word, self.host.random)
 
     def pass_time(self, plan: Plan) -> None:
         """Whatever is due by now."""

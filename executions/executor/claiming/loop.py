@@ -6,27 +6,42 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from typing import Any, Protocol
 
 from django.db import DatabaseError
 from psycopg import AsyncConnection
 
-from executions import database
+from executions import database, notifications, payloads
 from executions.conf import conf
-from executions.executor import claims
-from executions.executor.attempt import readable
+from executions.executor.attempts.attempt import readable
+from executions.executor.claiming import admission, claims, courier
+from executions.executor.claiming.claims import Served
+from executions.executor.claiming.opening import elsewhere
+from executions.executor.claiming.takeover import restored
 from executions.executor.definitions import Definitions
-from executions.executor.driver import Driver, Host, Word
-from executions.executor.takeover import restored
-from executions.flow.state import Flow
-from executions.transitions import Lease
-from workflows.definition import Definition
+from executions.executor.driving.driver import Driver
+from executions.executor.driving.host import Host
+from executions.flow.plan import Word
+from executions.states import ExecutionStatus
 
 log = logging.getLogger("c4c.executor")
 
-SESSION = "SET synchronous_commit = off; SET enable_seqscan = off"
-"""A claim that a crash of the database forgets has its first write refused: no need to wait for the disk."""
+SESSION = """
+SET synchronous_commit = off; SET enable_seqscan = off; SET jit = off;
+SET plan_cache_mode = force_generic_plan;
+SET default_transaction_isolation = 'read committed'
+"""
+"""A claim that a crash of the database forgets has its first write refused: no need to wait for the disk.
 
+Its plan is kept: with a hundred thousand rows PostgreSQL would make a new one each time, and that takes
+ten times as long as the claim.
+"""
+
+GATE_SECONDS = 0.05
+"""Between two looks at the gate while there is always something to claim."""
+BUSY_SECONDS = 0.01
+"""Before another look at a lane that is due, and that another executor is looking at."""
 GIVE_BACK_SECONDS = 10.0
 """Between two looks for what is leased to us and driven by nobody: after a claim whose answer was lost."""
 
@@ -36,7 +51,7 @@ class Claimer(Host, Protocol):
 
     id: str
     concurrency: int
-    only: frozenset[str] | None
+    served: Served
     drivers: dict[str, Driver]
     definitions: Definitions
 
@@ -50,7 +65,11 @@ class Claiming:
         self._asked: set[str] = set()
         self._expelled: list[tuple[str, int, str]] = []
         self._to_reload: list[Driver] = []
-        self._give_back_at = self._sweep_at = 0.0
+        self._listening: list[Driver] = []
+        self._has_post = True
+        self._gated: set[str] = set()
+        self._moved_on: set[str] = set()
+        self._give_back_at = self._sweep_at = self._gate_at = 0.0
         self._was_full = False
 
     # What makes it look
@@ -58,11 +77,31 @@ class Claiming:
     def woken(self, ids: Iterable[str] | None) -> None:
         """Somebody has something for these executions (None: for any)."""
         self._asked.update(self._host.drivers if ids is None else ids)
+        self._has_post = self._has_post or ids is None
+        self._look.set()
+
+    def posted(self) -> None:
+        """There are letters, or events, to be delivered."""
+        self._has_post = True
+        self._look.set()
+
+    def born(self, ids: Iterable[str]) -> None:
+        """Executions that have been stored from here: some may wait at the gate."""
+        self._moved_on.update(ids)
+        self._look.set()
+
+    def listen(self, driver: Driver) -> None:
+        self._listening.append(driver)
         self._look.set()
 
     def let_go(self, driver: Driver) -> None:
         """There may be more than there was room for; or this one is parked, and due before we look again."""
-        if self._was_full or not driver.flow.status.is_terminal:
+        status, execution_id = driver.flow.status, driver.flow.execution_id
+        if execution_id in self._gated:
+            self._gated.remove(execution_id)
+            if status.is_terminal or status is ExecutionStatus.QUEUED:
+                self._moved_on.add(execution_id)
+        if self._was_full or self._moved_on or not status.is_terminal:
             self._look.set()
 
     def expel(self, driver: Driver, reason: str) -> None:
@@ -103,18 +142,56 @@ class Claiming:
     async def _pass(self, connection: AsyncConnection) -> float:
         """Read inboxes, claim what there is room for; answers how long to rest unless woken, in seconds."""
         self._look.clear()
+        sweeps = self._host.loop.time() >= self._sweep_at
         await self._tidy(connection)
+        await self._deliver(connection)
         await self._read_inboxes(connection)
+        await self._tell_gate(connection)
         room = self._host.concurrency - len(self._host.drivers)
         self._was_full = room <= 0
         if self._was_full or self._host.stopping:
             return conf.POLL_SECONDS
-        found = await claims.claim(connection, self._host.id, room, self._host.only)
+        admitted = await self._look_at_gate(connection, room)
+        found = await claims.claim(connection, self._host.id, room, self._host.served)
+        if sweeps and not found:
+            found = await claims.claim_cancelled(connection, self._host.id, room, self._host.served)
         if found:
             await self._take_up(connection, found)
+        if found or self._has_post:
+            self._gate_at = min(self._gate_at, self._host.loop.time() + GATE_SECONDS)
             return 0.0
-        due = await claims.next_due(connection)
-        return conf.POLL_SECONDS if due is None else max(0.0, min(due, conf.POLL_SECONDS))
+        return await self._rest(connection, admitted)
+
+    async def _rest(self, connection: AsyncConnection, admitted: int | None) -> float:
+        """Seconds until there is something to do, as far as the database knows. ``admitted``: just now."""
+        due, gate = await claims.next_due(connection, self._host.served)
+        if gate is not None and gate <= 0:
+            self._gate_at, gate = 0.0, BUSY_SECONDS if admitted == 0 else 0.0
+        else:
+            self._gate_at = inf
+        known = [at for at in (due, gate) if at is not None]
+        return max(0.0, min([conf.POLL_SECONDS, *known]))
+
+    # The gate
+
+    async def _tell_gate(self, connection: AsyncConnection) -> None:
+        """What has ended here may let others through: here at once, or wherever there is room."""
+        if self._moved_on:
+            told = list(self._moved_on)
+            await admission.told(connection, told)
+            self._moved_on.difference_update(told)
+            self._gate_at = 0.0
+            if self._host.stopping or len(self._host.drivers) >= self._host.concurrency:
+                notifications.wake(told)
+
+    async def _look_at_gate(self, connection: AsyncConnection, room: int) -> int | None:
+        """How many it has let through; None: it was not looked at."""
+        if self._host.loop.time() < self._gate_at:
+            return None
+        self._gate_at = self._host.loop.time() + GATE_SECONDS
+        return await admission.admit(connection, self._host.served, room)
+
+    # Inboxes, leases
 
     async def _tidy(self, connection: AsyncConnection) -> None:
         """Give back what cannot be driven here, or is not; read again what is ahead of its rows."""
@@ -134,11 +211,26 @@ class Claiming:
         if self._host.loop.time() >= self._sweep_at:
             self._asked.update(self._host.drivers)
             self._sweep_at = self._host.loop.time() + conf.POLL_SECONDS
+            self._has_post = True
         asked, self._asked = self._asked & self._host.drivers.keys(), set()
         if asked:
             for execution_id, words in (await self._words(connection, asked)).items():
                 if execution_id in self._host.drivers:
                     self._host.drivers[execution_id].hear(words)
+
+    async def _deliver(self, connection: AsyncConnection) -> None:
+        """Letters and events, some at a time; then what was emitted before our own runs began to wait."""
+        if self._has_post:
+            self._has_post = False
+            reached = await courier.letters(connection)
+            told, has_more = await courier.events(connection)
+            self._has_post = has_more or len(reached) == courier.BATCH
+            if reached or told:
+                notifications.wake([*reached, *told])
+        while self._listening:
+            driver = self._listening[0]
+            driver.looked_back(await courier.earlier(connection, driver.listeners()))
+            self._listening.pop(0)
 
     async def _words(self, connection: AsyncConnection, ids: Iterable[str]) -> dict[str, list[Word]]:
         found: dict[str, list[Word]] = {}
@@ -150,14 +242,16 @@ class Claiming:
         """Everything is read before the first begins: where the connection is lost, all are given back."""
         begun = [row.id for row in found if row.status != "queued" or row.retry_of_id or row.rerun_of_id]
         runs = await claims.runs(connection, begun) if begun else {}
+        await self._fetch(found, runs)
         asked = [row.id for row in found if row.inbox]
         words = await self._words(connection, asked) if asked else {}
+        gated = {row.id for row in found if row.lane is not None}
         taken: list[Driver] = []
         for row in found:
             try:
                 definition = await self._host.definitions.get(row.version_id)
                 rows = runs.get(row.id, [])
-                flow, lease = await self._restored(connection, definition, row, rows, words.get(row.id, []))
+                flow, lease = restored(definition, row, rows, len(words.get(row.id, [])))
                 taken.append(Driver(self._host, flow, lease, row.trace_id))
             except (*database.UNAVAILABLE, DatabaseError):
                 raise
@@ -168,7 +262,14 @@ class Claiming:
             return
         for driver in taken:
             self._hold(driver)
+            self._gated |= {driver.flow.execution_id} & gated
             driver.take_up(words.get(driver.flow.execution_id, []))
+
+    async def _fetch(self, found: list[claims.Claimed], runs: dict[str, list[Any]]) -> None:
+        """What lies in files, off the loop."""
+        away = elsewhere(found, runs)
+        if away:
+            await self._host.loop.run_in_executor(self._host.aside, payloads.fetch, away)
 
     def _hold(self, driver: Driver) -> None:
         """Where we held it before, under an older lease, that one is over."""
@@ -177,17 +278,6 @@ class Claiming:
             before.abandon()
         self._host.drivers[driver.flow.execution_id] = driver
 
-    async def _restored(
-        self,
-        connection: AsyncConnection,
-        definition: Definition,
-        row: claims.Claimed,
-        runs: list[Any],
-        words: list[Word],
-    ) -> tuple[Flow, Lease]:
-        ending = await claims.last_cancel(connection, row.id) if row.status == "cancelling" else None
-        return restored(definition, row, runs, ending, len(words))
-
     async def _reload(self, connection: AsyncConnection, driver: Driver) -> None:
         flow = driver.flow
         row = await claims.held(connection, flow.execution_id, driver.lease.token)
@@ -195,9 +285,10 @@ class Claiming:
             driver.abandon()
             return
         runs = (await claims.runs(connection, [row.id]))[row.id]
+        await self._fetch([row], {row.id: runs})
         words = (await self._words(connection, [row.id])).get(row.id, [])
         try:
-            driver.recovered(*await self._restored(connection, flow.definition, row, runs, words), words)
+            driver.recovered(*restored(flow.definition, row, runs, len(words)), words)
         except database.UNAVAILABLE:
             raise
         except Exception as error:

@@ -1,0 +1,1 @@
+"""One attempt: how user code is called, what it tells, how it ends."""

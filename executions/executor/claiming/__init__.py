@@ -1,0 +1,1 @@
+"""Finding what to drive: claims, the gate, inboxes, take-over."""

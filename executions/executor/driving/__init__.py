@@ -1,0 +1,1 @@
+"""Driving one execution: steps, the attempts in flight, what is due."""
