@@ -7,17 +7,22 @@ import secrets
 import string
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from executions import payloads
 from executions.conf import conf
 from executions.errors import InvalidInput
+from executions.limits import Asked, Gate
 from executions.moments import ms
 from executions.states import EventType, ExecutionStatus
-from executions.transitions import Row, Transition, epoch
+from executions.transitions import Row, Transition
+from executions.vault.current import current_secrets
+from executions.vault.inputs import blinded, sealed_input, unseen
+from executions.vault.known import Secrets
 from procedures.errors import Problem
 from procedures.storable import is_suspect, some, unstorable
 from workflows import library
@@ -25,6 +30,7 @@ from workflows.definition import Definition
 from workflows.models import WorkflowVersion
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 ALPHABET = string.ascii_lowercase + string.digits
 MAX_TIMEOUT = timedelta(days=3660)
@@ -39,6 +45,9 @@ class Start:
     execution_id: str
     input: dict[str, Any]
     encoded_input: bytes
+    """As it is stored: with its secrets sealed."""
+    secrets: Secrets | None = None
+    """What it begins with; None: it has none."""
     newest: bool = False
     key: str | None = None
     on_conflict: str = "fail"
@@ -49,6 +58,13 @@ class Start:
     trace_id: str = ""
     span_id: str = ""
     parent_span_id: str = ""
+    queue: str = "default"
+    lane: str | None = None
+    """Where it waits for its turn; None: it need not."""
+    gate: tuple[Row, ...] = ()
+    """What it has to pass there: its lane's limits."""
+    parent: str | None = None
+    parent_run: int | None = None
     retry_of: str | None = None
     rerun_of: str | None = None
     runs: tuple[Row, ...] = field(default=())
@@ -69,8 +85,12 @@ def prepare(  # noqa: PLR0913 - the options of a start, by name
     trigger: str = "manual",
     version: int | None = None,
     traceparent: str | None = None,
+    queue: str | None = None,
+    known: Secrets | None = None,
 ) -> Start:
     """Check everything and tell every problem at once.
+
+    ``known``: the secrets of the execution that starts it; inside an attempt they are its own.
 
     Raises ``InvalidInput``, ``WorkflowNotFound`` and ``InvalidDefinition`` (of ``workflows.errors``).
     """
@@ -79,6 +99,7 @@ def prepare(  # noqa: PLR0913 - the options of a start, by name
         *_workflow_problems(workflow, definition),
         *_identity_problems(execution_id, key, on_conflict),
         *_option_problems(list(tags), priority, timeout),
+        *_queue_problems(queue),
     ]
     encoded, found = encode_input(given)
     problems += found
@@ -88,14 +109,21 @@ def prepare(  # noqa: PLR0913 - the options of a start, by name
     parsed = library.definition(stored)
     schema_problems = parsed.input_problems(given)
     if schema_problems:
-        raise InvalidInput([{"detail": p.detail, "pointer": f"/input{p.pointer}"} for p in schema_problems])
+        told = [{"detail": p.detail, "pointer": f"/input{p.pointer}"} for p in schema_problems]
+        raise InvalidInput(unseen(told, parsed.input_schema, given))
+    sealed = sealed_input(parsed.input_schema, given, encoded, known or current_secrets())
     trace_id, caller = _trace(traceparent)
+    chosen_id, chosen_queue = execution_id or new_id(), queue or parsed.limits.queue
+    lane, gate = _gate(
+        stored, parsed, blinded(parsed.input_schema, given, sealed.secrets), chosen_id, chosen_queue
+    )
     return Start(
         stored,
         parsed,
-        execution_id or new_id(),
+        chosen_id,
         given,
-        encoded,
+        sealed.encoded,
+        sealed.secrets,
         newest=workflow is not None and version is None,
         key=key,
         on_conflict=on_conflict,
@@ -106,19 +134,30 @@ def prepare(  # noqa: PLR0913 - the options of a start, by name
         trace_id=trace_id,
         span_id=secrets.token_hex(8),
         parent_span_id=caller,
+        queue=chosen_queue,
+        lane=lane,
+        gate=tuple(gate),
     )
+
+
+def offloaded(start: Start) -> Start:
+    """The same, with a large input in a file. Not for the loop."""
+    if not payloads.is_large(start.encoded_input):
+        return start
+    place = payloads.Place(start.execution_id, payloads.INPUT, 1)
+    return replace(start, encoded_input=payloads.put(start.encoded_input, place))
 
 
 def queued(start: Start, now: datetime) -> Transition:
     """The rows of an execution that waits to be claimed."""
     made = Transition(start.execution_id, token=0, expected=0, seq=1)
-    made.created = created_row(start, now)
+    made.created = created_row(start)
     made.runs = list(start.runs)
     made.events = [queued_event(start, now)]
     return made
 
 
-def created_row(start: Start, now: datetime) -> Row:
+def created_row(start: Start) -> Row:
     return {
         "id": start.execution_id,
         "version": start.version.pk,
@@ -131,9 +170,14 @@ def created_row(start: Start, now: datetime) -> Row:
         "key": start.key,
         "tags": start.tags,
         "priority": start.priority,
+        "parent": start.parent,
+        "parent_run": start.parent_run,
+        "queue": start.queue,
+        "lane": start.lane,
+        "gate": start.gate or None,
         "retry": start.retry_of,
         "rerun": start.rerun_of,
-        "deadline": epoch(now + start.timeout) if start.timeout else None,
+        "timeout": start.timeout.total_seconds() if start.timeout else None,
         "seq": 1,
         "token": 0,
         "trace": start.trace_id,
@@ -217,12 +261,28 @@ def _option_problems(tags: list[Any], priority: Any, timeout: Any) -> list[dict[
     return found
 
 
+def _queue_problems(queue: Any) -> list[dict[str, Any]]:
+    if queue is None or (isinstance(queue, str) and QUEUE.fullmatch(queue)):
+        return []
+    return [_problem("queue must be 1 to 64 of [A-Za-z0-9_.-]", "/queue")]
+
+
 def _is_duration(value: Any) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
         and 0 < value <= MAX_TIMEOUT.total_seconds()
     )
+
+
+def _gate(
+    version: WorkflowVersion, definition: Definition, given: dict[str, Any], execution_id: str, queue: str
+) -> tuple[str | None, Gate]:
+    if not (definition.limits.concurrency or definition.limits.rate):
+        return None, []
+    asked = Asked(version, definition, given, execution_id)
+    gate = asked.gate()
+    return asked.lane(queue, gate), gate
 
 
 _newest: dict[str, WorkflowVersion] = {}
@@ -234,9 +294,9 @@ def forget(workflow: str) -> None:
     _newest.pop(workflow, None)
 
 
-def is_known(workflow: str) -> bool:
+def is_known(workflow: Any) -> bool:
     """Whether ``prepare`` can do without the database."""
-    return workflow in _newest
+    return isinstance(workflow, str) and workflow in _newest
 
 
 def _version(workflow: str | None, definition: dict[str, Any] | None, number: int | None) -> WorkflowVersion:

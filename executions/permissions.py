@@ -31,6 +31,12 @@ PERMISSIONS = {
     "cancel": "c4c_executions.change_execution",
     "pause": "c4c_executions.change_execution",
     "resume": "c4c_executions.change_execution",
+    "terminate": "c4c_executions.change_execution",
+    "signal": "c4c_executions.change_execution",
+    "decide": "c4c_executions.change_execution",  # an approval that names nobody
+    "hold_queue": "c4c_executions.change_queue",  # pause and resume it
+    "emit": "c4c_executions.change_execution",
+    "migrate": "c4c_executions.change_execution",
     "delete": "c4c_executions.delete_execution",
     "see_errors": "c4c_executions.change_execution",  # stack traces: for those who operate
     "define": "c4c_workflows.view_workflow",  # read definitions and procedures
@@ -71,9 +77,19 @@ LOCAL_OPERATOR = LocalOperator()
 
 
 def may(user: Any, verb: str, obj: object = None) -> bool:
-    """Whether ``user`` may do ``verb`` (a key of ``PERMISSIONS``), to ``obj`` where one is given."""
+    """Whether ``user`` may do ``verb`` (a key of ``PERMISSIONS``), to ``obj`` where one is given.
+
+    To ``decide``, ``obj`` is the node run that waits; whom its approval names needs no further permission.
+    """
     permission = PERMISSIONS[verb]
-    return user is not None and user.is_active and user.has_perm(permission)
+    if user is None or not user.is_active:
+        return False
+    if verb == "decide" and obj is not None:
+        approval = getattr(obj, "input", None) or {}
+        users, groups = approval.get("users"), approval.get("groups")
+        if users or groups:
+            return user.is_superuser or _is_named(user, users or [], groups or [])
+    return bool(user.has_perm(permission))
 
 
 def actor(request: HttpRequest) -> str:
@@ -153,6 +169,10 @@ def configuration_problem() -> str | None:
     if settings.SECRET_KEY.startswith(DEVELOPMENT_KEYS):
         return f"{reach}, who could forge sessions with the published SECRET_KEY: set a secret one."
     return None
+
+
+def _is_named(user: Any, users: list[str], groups: list[str]) -> bool:
+    return user.get_username() in users or user.groups.filter(name__in=groups).exists()
 
 
 def _nobody_can_sign_in() -> str | None:

@@ -40,7 +40,13 @@ FIELDSETS = [
     (None, {"fields": ("id", "workflow_name", "version", "status", "wait_reason", "history")}),
     ("Start", {"fields": ("trigger", "key", "tags", "priority", "parent", "retry_of", "rerun_of")}),
     ("Times", {"fields": ("queued_at", "started_at", "ended_at", "took", "deadline_at", "available_at")}),
-    ("Engine", {"fields": ("leased_by", "lease_token", "last_seq", "trace_id"), "classes": ("collapse",)}),
+    (
+        "Engine",
+        {
+            "fields": ("queue", "lane", "admitted_at", "leased_by", "lease_token", "last_seq", "trace_id"),
+            "classes": ("collapse",),
+        },
+    ),
 ]
 
 

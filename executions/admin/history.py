@@ -35,7 +35,7 @@ class NodeRunAdmin(HistoryAdmin):
         """Stack traces are for those who operate."""
         error = "error_with_stack" if may(request.user, "see_errors", obj) else "error_told"
         place = ("of", "index", "node_id", "kind", "procedure", "previous", "scope", "branch")
-        standing = ("status", "wait_reason", "attempt", "lost", "adopted_from", "next_node_id")
+        standing = ("status", "wait_reason", "awaits", "attempt", "lost", "adopted_from", "next_node_id")
         times = ("started_at", "attempt_at", "ended_at", "took", "available_at", "ended_seq")
         return (*place, *standing, *times, "input_json", "output_json", error, "attempts_json")
 

@@ -14,6 +14,7 @@ from executions.errors import ExecutionError
 from executions.models import Execution
 from executions.permissions import actor, may
 from executions.states import TERMINAL, ExecutionStatus
+from workflows.errors import InvalidDefinition
 
 MOST_AT_ONCE = 1000
 REASONS_TOLD = 5
@@ -22,14 +23,19 @@ Verb = Callable[[str], object]
 
 
 class ExecutionVerbs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Cancel, pause, resume, retry and delete. Nothing else about an execution can be changed by hand."""
+    """The verbs that need no more words. Nothing else about an execution can be changed by hand."""
 
-    actions = ("cancel", "pause", "resume", "retry")
+    actions = ("cancel", "terminate", "pause", "resume", "retry", "rerun")
 
     @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
         who = actor(request)
         self._each(request, queryset, "cancel", lambda id: operations.cancel(id, actor=who))
+
+    @admin.action(description="Terminate: end now, undo nothing", permissions=["terminate"])
+    def terminate(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
+        who = actor(request)
+        self._each(request, queryset, "terminate", lambda id: operations.terminate(id, actor=who))
 
     @admin.action(description="Pause", permissions=["pause"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
@@ -46,8 +52,16 @@ class ExecutionVerbs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in 
         who = actor(request)
         self._each(request, queryset, "retry", lambda id: operations.retry(id, actor=who))
 
+    @admin.action(description="Run again as new executions", permissions=["rerun"])
+    def rerun(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
+        who = actor(request)
+        self._each(request, queryset, "rerun", lambda id: operations.rerun(id, actor=who))
+
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return may(request.user, "cancel")
+
+    def has_terminate_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, "terminate")
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
         return may(request.user, "pause")
@@ -57,6 +71,9 @@ class ExecutionVerbs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in 
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return may(request.user, "retry")
+
+    def has_rerun_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, "rerun")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what has ended; an execution under way is cancelled first."""
@@ -103,6 +120,6 @@ def _do(queryset: QuerySet[Execution], verb: Verb) -> tuple[int, list[str]]:
 def _refusal(execution_id: str, verb: Verb) -> str:
     try:
         verb(execution_id)
-    except ExecutionError as error:
+    except (ExecutionError, InvalidDefinition) as error:
         return f"{execution_id}: {error}"
     return ""

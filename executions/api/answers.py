@@ -35,6 +35,7 @@ class Problem(Answer):
     errors: list[ErrorItem] | None = None
     current_status: str | None = None
     allowed_actions: list[str] | None = None
+    reasons: list[str] | None = Field(None, description="Why a version does not fit, node by node.")
 
 
 class Failure(Answer):
@@ -62,6 +63,9 @@ class NodeRun(Answer):
     attempt: int
     input: Any = None
     output: Any = None
+    output_truncated: bool | None = None
+    output_bytes: int | None = Field(None, description="Of an output that lies in a file.")
+    output_url: str | None = Field(None, description="Where such an output is to be had.")
     error: Failure | None = None
     wait_reason: str | None = None
     until: Time | None = None
@@ -98,6 +102,28 @@ Status = Literal[
 ]
 
 
+class Reason(Answer):
+    # fmt: off
+    reason: Literal[
+        "dependency", "timer", "signal", "approval", "event", "child",
+        "slot", "rate", "queue", "no_worker", "paused", "retry",
+    ]
+    # fmt: on
+    detail: str
+    until: Time | None = None
+    place: int | None = Field(None, description="How many come first; null: too many to count.")
+    of: int | None = None
+
+
+class NodeReason(Reason):
+    node_id: str
+    run_id: str | None = None
+
+
+class Waiting(Reason):
+    nodes: list[NodeReason]
+
+
 class Execution(Answer):
     execution_id: str
     workflow_id: str
@@ -124,10 +150,30 @@ class Execution(Answer):
     tags: list[str]
     priority: int
     spans: list[Span]
+    waiting: Waiting | None = Field(None, description="Why it does not go on; told of one execution.")
 
 
 class OneExecution(Answer):
     execution: Execution
+
+
+class QueueRow(Answer):
+    name: str
+    paused_at: Time | None
+    paused_by: str
+    due: int = Field(description="Could go on now. Counts of what waits end at 10,000.")
+    waiting: int = Field(description="Sleep until a moment.")
+    gated: int = Field(description="Wait for their turn under a limit.")
+    running: int
+    executors: int = Field(description="That live and serve it.")
+
+
+class QueueList(Answer):
+    queues: list[QueueRow]
+
+
+class OneQueue(Answer):
+    queue: QueueRow
 
 
 class Stats(Answer):
@@ -253,3 +299,113 @@ class Check(Answer):
 class Readiness(Answer):
     status: Literal["ok", "failed"]
     checks: dict[str, Check]
+
+
+class Emitted(Answer):
+    event_id: int
+    name: str
+    key: str
+    at: Time
+
+
+class Approval(Answer):
+    execution_id: str
+    workflow_id: str
+    workflow_name: str
+    node_id: str
+    run_id: str
+    message: str
+    users: list[str]
+    groups: list[str]
+    form: Object | None = Field(None, description="The JSON Schema of the decision's payload.")
+    since: Time | None = None
+    until: Time | None = None
+
+
+class ApprovalPage(Answer):
+    approvals: list[Approval]
+    next_cursor: str | None
+
+
+class Refusal(Answer):
+    execution_id: str
+    detail: str
+
+
+class Bulk(Answer):
+    bulk_id: str
+    action: str
+    status: Literal["running", "completed", "cancelled"]
+    filter: Object | None = None
+    ids: int | None = Field(None, description="How many were named.")
+    options: Object
+    by: str
+    total: int | None = Field(description="Null: too many to be counted beforehand.")
+    applied: int
+    refused: int
+    problems: list[Refusal] = Field(description="The first refusals.")
+    created_at: Time
+    updated_at: Time
+    ended_at: Time | None = None
+
+
+class OneBulk(Answer):
+    bulk: Bulk
+
+
+class BulkPage(Answer):
+    bulk: list[Bulk]
+    next_cursor: str | None
+
+
+class BulkCount(Answer):
+    total: int | None = Field(description="Null: too many to be counted.")
+
+
+class Blocked(Answer):
+    execution_id: str
+    reasons: list[str]
+
+
+class Migration(Answer):
+    compatible: int
+    migrated: int
+    blocked: list[Blocked] = Field(description="The first of those that stay as they are.")
+    blocked_count: int
+    next_cursor: str | None = Field(description="Where to go on: there are more than one call looks at.")
+
+
+class ChangedValue(Answer):
+    pointer: str = Field(description="From the node, or from the document.")
+    old: Any = Field(None, description="Absent where there was none.")
+    new: Any = Field(None, description="Absent where there is none.")
+
+
+class ChangedNode(Answer):
+    node: str
+    changes: list[ChangedValue]
+
+
+class DrawnEdge(Answer):
+    source: str
+    target: str
+    kind: str
+
+
+class EdgeChanges(Answer):
+    added: list[DrawnEdge]
+    removed: list[DrawnEdge]
+
+
+class Difference(Answer):
+    added: list[str] = Field(description="Nodes; one that has another id is removed and added.")
+    removed: list[str]
+    changed: list[ChangedNode]
+    edges: EdgeChanges
+    fields: list[ChangedValue] = Field(description="What differs beside the nodes.")
+
+
+class Diff(Answer):
+    source: int = Field(alias="from")
+    to: int
+    difference: Difference

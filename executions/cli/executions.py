@@ -17,6 +17,7 @@ from executions.queries import InvalidFilter
 
 VERBS = {
     "cancel": "ask it to stop",
+    "terminate": "end it now, undoing nothing",
     "pause": "start nothing new in it",
     "resume": "go on with it",
     "retry": "a new execution that does again what is left of this one",
@@ -77,7 +78,7 @@ def _columns(row: Document) -> list[object]:
 
 def _show(options: Namespace) -> None:
     try:
-        document = queries.execution_document(options.id, stack=True, spans=options.json)
+        document = queries.execution_document(options.id, stack=True, spans=options.json, reasons=True)
     except ExecutionNotFound as error:
         raise usage_error(str(error)) from None
     if options.json:
@@ -123,5 +124,5 @@ def _do(verb: str, execution_id: str) -> Document:
 
 
 EXECUTIONS = Subcommand(
-    "executions", "list, show, cancel, pause, resume and retry executions", add_arguments, run
+    "executions", "list, show, cancel, terminate, pause, resume and retry executions", add_arguments, run
 )

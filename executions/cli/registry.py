@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from executions.cli import exec, executions, procedures, serve, worker, workflows
+from executions.cli import (
+    approvals,
+    bulk,
+    exec,
+    executions,
+    procedures,
+    queues,
+    serve,
+    words,
+    worker,
+    workflows,
+)
 from executions.cli.frame import Subcommand
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
@@ -12,4 +23,13 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     procedures.PROCEDURES,
     workflows.WORKFLOWS,
     executions.EXECUTIONS,
+    words.SIGNAL,
+    words.EMIT,
+    approvals.APPROVALS,
+    approvals.APPROVE,
+    approvals.REFUSE,
+    words.RERUN,
+    words.TERMINATE,
+    bulk.BULK,
+    queues.QUEUES,
 )

@@ -19,6 +19,13 @@ STOPPED_HARD = 1
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "-q",
+        "--queue",
+        action="append",
+        metavar="NAME",
+        help="serve this queue, and other named ones; else all",
+    )
     parser.add_argument("-c", "--concurrency", type=positive, metavar="N", help="executions driven at once")
     parser.add_argument(
         "--drain", type=seconds, default=DRAIN, metavar="SECONDS", help="for attempts in flight after SIGTERM"
@@ -27,9 +34,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     refuse_stale_database()
-    executor = Executor(concurrency=options.concurrency)
+    executor = Executor(concurrency=options.concurrency, queues=options.queue)
     _stop_on_signals(executor, options.drain)
-    _say(f"worker {executor.id}: up to {executor.concurrency} executions at once; Ctrl-C stops it")
+    served = f" of {', '.join(executor.served.queues)}" if executor.served.queues else ""
+    _say(f"worker {executor.id}: up to {executor.concurrency} executions{served} at once; Ctrl-C stops it")
     executor.run()
     _say("worker stopped")
     return 0

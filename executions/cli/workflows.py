@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from typing import Any
 
+from executions.cli import versions
 from executions.cli.frame import Subcommand, unknown
 from executions.cli.printing import json_option, print_fields, print_json, print_table
 from executions.cli.reading import json_file
@@ -26,6 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         action = actions.add_parser(word, help=help)
         action.add_argument(argument, metavar=argument.upper())
         json_option(action, nested=True)
+    versions.add_diff(actions.add_parser("diff", help="what two versions differ in"))
+    versions.add_migrate(actions.add_parser("migrate", help="move executions that rest to another version"))
 
 
 WITH_ONE = (
@@ -44,6 +47,10 @@ def run(options: Namespace) -> int:
             return _validate(options)
         case "import":
             return _import(options)
+        case "diff":
+            return versions.diff(options)
+        case "migrate":
+            return versions.migrate(options)
         case _:
             return _list(options)
 
@@ -140,4 +147,6 @@ def _problem(problem: Problem) -> Document:
     return {"detail": problem.detail, "pointer": problem.pointer}
 
 
-WORKFLOWS = Subcommand("workflows", "list, show, validate and import workflows", add_arguments, run)
+WORKFLOWS = Subcommand(
+    "workflows", "list, show, validate, import, diff and migrate workflows", add_arguments, run
+)

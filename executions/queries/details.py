@@ -19,6 +19,7 @@ from executions.queries.documents import (
     within,
 )
 from executions.queries.totals import total_of
+from executions.queries.waiting import waiting
 
 
 def execution_document(
@@ -28,15 +29,17 @@ def execution_document(
     inputs: bool = True,
     stack: bool = False,
     output_limit: int | None = None,
+    reasons: bool = False,
 ) -> dict[str, Any]:
-    """The contract's *Execution*. Raises ExecutionNotFound.
+    """The contract's *Execution*. Raises ExecutionNotFound. ``reasons``: with why it waits.
 
     ``stack`` only for those who may see it; values above ``output_limit`` bytes are left out and said to be.
     The execution's row is read before its node runs, so these are never older than its ``last_seq``.
     """
     row = _with_version(execution)
     runs = _node_runs(row)
-    return document(
+    why = waiting(row, runs) if reasons else None
+    told = document(
         row,
         runs,
         number=row.version.number,
@@ -44,6 +47,7 @@ def execution_document(
         telling=Telling(inputs=inputs, stack=stack, fits=within(output_limit) if output_limit else anything),
         spans=telemetry.spans(row, runs) if spans else [],
     )
+    return told | ({"waiting": why} if why is not None else {})
 
 
 def result_document(execution: Execution | str, *, stack: bool = False, spans: bool = True) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from executions.events import run_id
 from executions.models import Execution, NodeRun
 from executions.moments import elapsed, iso
 from executions.states import ExecutionStatus, NodeStatus
+from executions.vault.stored import Elsewhere
 
 GIVES_OUTPUT = frozenset({"procedure", "trigger", "delay"})
 
@@ -23,12 +24,13 @@ TOO_LARGE = object()
 
 
 def anything(value: Any) -> bool:
-    return value is not TOO_LARGE
+    """What lies in the database, however large."""
+    return value is not TOO_LARGE and not isinstance(value, Elsewhere)
 
 
 def within(limit: int) -> Fits:
     """Values of at most ``limit`` bytes of JSON, each by itself."""
-    return lambda value: value is not TOO_LARGE and _size(value) <= limit
+    return lambda value: anything(value) and _size(value) <= limit
 
 
 def altogether(limit: int) -> Fits:
@@ -37,7 +39,7 @@ def altogether(limit: int) -> Fits:
 
     def fits(value: Any) -> bool:
         nonlocal left
-        size = limit + 1 if value is TOO_LARGE else _size(value)
+        size = _size(value) if anything(value) else limit + 1
         if size > left:
             return False
         left -= size
@@ -69,7 +71,7 @@ def document(
     told = outputs(execution, runs, telling.fits)
     return {
         **_what(execution, number),
-        **_told("input", execution.input, execution.input is not TOO_LARGE),
+        **_told("input", execution.input, anything(execution.input)),
         **_times(execution),
         "nodesExecuted": nodes_executed(runs),
         "nodeDetails": node_details(runs, telling),
@@ -119,6 +121,11 @@ def node_run(run: NodeRun, telling: Telling) -> dict[str, Any]:
         detail["duration"] = elapsed(run.started_at or run.ended_at, run.ended_at)
     detail["attempt"] = run.attempt
     return detail | _values(run, telling) | _trouble(run, telling)
+
+
+def output_url(run: NodeRun) -> str:
+    """Where the output is to be had, however large."""
+    return f"/workflow/executions/{run.execution_id}/nodes/{run_id(run.execution_id, run.index)}/output"
 
 
 def progress(execution: Execution, done: int, total: int | None) -> dict[str, Any] | None:
@@ -199,6 +206,9 @@ def _values(run: NodeRun, telling: Telling) -> dict[str, Any]:
         told |= _told("input", run.input, telling.fits(run.input))
     if telling.outputs and _has_output(run):
         told |= _told("output", run.output, telling.fits(run.output))
+        if isinstance(run.output, Elsewhere):
+            told["outputBytes"] = run.output["bytes"]
+            told["outputUrl"] = output_url(run)
     return told
 
 

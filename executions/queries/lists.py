@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, F, Func, IntegerField, JSONField, Q, When
+from django.db.models import Case, Count, F, Func, IntegerField, Q, When
 
 from executions import telemetry
 from executions.conf import conf
@@ -16,6 +16,7 @@ from executions.queries.documents import TOO_LARGE, Telling, altogether, documen
 from executions.queries.filters import Filters, Parameters
 from executions.queries.totals import load_totals, total_of
 from executions.states import NODE_TERMINAL
+from executions.vault.fields import SealedField
 
 Row = dict[str, Any]
 
@@ -105,7 +106,7 @@ def _small(name: str) -> dict[str, Any]:
     """Annotations: the value where the database keeps it in few bytes (compressed), and how many it keeps."""
     size = Func(F(name), function="pg_column_size", output_field=IntegerField())
     value = Case(
-        When(Q(**{f"{name}_size__lte": conf.ROW_OUTPUT_BYTES}), then=F(name)), output_field=JSONField()
+        When(Q(**{f"{name}_size__lte": conf.ROW_OUTPUT_BYTES}), then=F(name)), output_field=SealedField()
     )
     return {f"{name}_size": size, f"small_{name}": value}
 

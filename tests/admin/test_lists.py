@@ -21,6 +21,10 @@ LISTS = [
     "/admin/c4c_executions/event/",
     "/admin/c4c_executions/command/",
     "/admin/c4c_executions/executor/",
+    *(
+        f"/admin/c4c_executions/{name}/"
+        for name in ("bulkoperation", "emission", "lane", "letter", "queue", "slot")
+    ),
     "/admin/c4c_workflows/workflow/",
     "/admin/c4c_workflows/workflowversion/",
 ]

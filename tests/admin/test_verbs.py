@@ -13,6 +13,18 @@ from workflows.models import WorkflowVersion
 LIST = "/admin/c4c_executions/execution/"
 
 
+def test_terminate_is_a_cancel_that_does_not_wait(admin: Client, version: WorkflowVersion) -> None:
+    an_execution(version, "one", status="running", ended_at=None).save()
+    _do(admin, "terminate", "one")
+    assert Command.objects.get().payload == {"reason": "", "force": True}
+
+
+def test_run_again_makes_a_new_execution(admin: Client, version: WorkflowVersion) -> None:
+    an_execution(version, "one").save()
+    _do(admin, "rerun", "one")
+    assert Execution.objects.get(rerun_of="one").status == "queued"
+
+
 @pytest.mark.parametrize("verb", ["cancel", "pause"])
 def test_a_verb_goes_into_the_inbox_with_the_name_of_who_asked(
     admin: Client, version: WorkflowVersion, verb: str

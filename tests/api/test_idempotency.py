@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from executions.models import Execution, IdempotentRequest
+from executions.models import BulkOperation, Command, Emission, Execution, IdempotentRequest
 from tests.api import stored
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("library_workflows")]
@@ -94,3 +94,19 @@ def test_starting_again_is_idempotent_too(api: Client, verb: str) -> None:
     first, second = start(api, {}, path=path), start(api, {}, path=path)
     assert first.status_code == 202 and first.json() == second.json()
     assert Execution.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "model"),
+    [
+        ("/workflow/executions/{id}/signal", {"name": "go"}, Command),
+        ("/workflow/events", {"name": "paid"}, Emission),
+        ("/workflow/executions/bulk", {"action": "cancel", "ids": ["x"]}, BulkOperation),
+    ],
+)
+def test_a_word_is_said_once(api: Client, path: str, body: dict[str, Any], model: Any) -> None:
+    path = path.format(id=stored.execution("running").id)
+    first, second = start(api, body, path=path), start(api, body, path=path)
+    assert first.status_code == 202 and first.json() == second.json()
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert model.objects.count() == 1

@@ -146,9 +146,17 @@ def test_who_may_look_may_not_act(anybody: Client, viewer: User) -> None:
     anybody.force_login(viewer)
     assert anybody.get("/workflow/executions").status_code == 200
     assert start(anybody).status_code == 403
-    for verb in ("cancel", "pause", "resume", "retry", "rerun"):
+    for verb in ("cancel", "terminate", "pause", "resume", "retry", "rerun"):
         response = anybody.post(f"/workflow/executions/{made.id}/{verb}", {}, content_type="application/json")
         assert response.status_code == 403, verb
+    for route, body in (
+        (f"executions/{made.id}/signal", {"name": "go"}),
+        ("events", {"name": "paid"}),
+        ("executions/bulk", {"action": "cancel", "ids": [made.id]}),
+        ("definitions/simple-math-workflow/migrate", {"to": 1}),
+    ):
+        response = anybody.post(f"/workflow/{route}", body, content_type="application/json")
+        assert response.status_code == 403, route
     assert anybody.delete(f"/workflow/executions/{ended.id}").status_code == 403
     assert anybody.get("/procedures").status_code == 403
 

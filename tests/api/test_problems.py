@@ -251,12 +251,7 @@ def test_deleting_what_has_not_ended_is_a_409(api: Client) -> None:
     assert Execution.objects.filter(pk=made.pk).exists()
 
 
-@pytest.mark.parametrize("path", ["/workflow/executions/bulk", "/workflow/executions/x/signal"])
-def test_what_comes_later_is_a_404(api: Client, path: str) -> None:
-    assert_problem(post(api, {}, path), 404)
-
-
-def test_a_rerun_from_a_node_comes_later(api: Client) -> None:
+def test_a_rerun_from_a_node_that_has_not_run_is_a_400(api: Client) -> None:
     made = stored.execution()
     problem = assert_problem(post(api, {"fromNode": "add"}, f"/workflow/executions/{made.id}/rerun"), 400)
     assert pointers(problem) == {"#/fromNode"}

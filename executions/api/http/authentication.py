@@ -12,6 +12,8 @@ from executions.permissions import SAFE_METHODS, LocalOperator, is_foreign, may
 
 PUBLIC = "public"
 """The verb of what anybody may ask, such as whether the server lives."""
+SIGNED_IN = "signed in"
+"""The verb of what is decided by the object that is asked about, for whoever has signed in."""
 
 
 class OperatorAuthentication(BaseAuthentication):
@@ -47,4 +49,6 @@ class MayDo(BasePermission):
         if not hasattr(view, method.lower()):
             return True  # answered with 405
         verb = view.verbs.get(method)
+        if verb == SIGNED_IN:
+            return bool(request.user and request.user.is_authenticated and request.user.is_active)
         return verb == PUBLIC or (verb is not None and may(request.user, verb))

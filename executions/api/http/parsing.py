@@ -73,10 +73,10 @@ def read_body(request: Request, model: type[Model]) -> Model:
         raise invalid(_problem(found) for found in error.errors()[:MOST_PROBLEMS]) from error
 
 
-def check_input_size(given: dict[str, Any] | None) -> None:
-    """Refuses with 413 an execution's input that is too large to be stored."""
+def check_input_size(given: Any, what: str = "The input") -> None:
+    """Refuses with 413 an execution's input, or what comes with a word, that is too large to be stored."""
     if given is not None and len(orjson.dumps(given)) > conf.MAX_INPUT_BYTES:
-        raise too_large(conf.MAX_INPUT_BYTES, "The input")
+        raise too_large(conf.MAX_INPUT_BYTES, what)
 
 
 def escaped(part: object) -> str:

@@ -15,11 +15,16 @@ from rest_framework.exceptions import APIException
 from rest_framework.views import set_rollback
 
 from executions.errors import (
+    BulkNotFound,
     ExecutionExists,
     ExecutionNotFound,
+    Forbidden,
+    Incompatible,
     InvalidInput,
     KeyConflict,
     NotAllowed,
+    NotWaiting,
+    QueueNotFound,
 )
 from executions.queries import InvalidCursor, InvalidFilter
 from workflows.errors import InvalidDefinition, WorkflowNotFound
@@ -133,6 +138,11 @@ _VERBS: dict[type[Exception], Callable[[Any], Problem]] = {
     ExecutionExists: _taken("execution-exists"),
     KeyConflict: _taken("key-conflict"),
     NotAllowed: _not_allowed,
+    NotWaiting: lambda error: Problem(409, str(error), "not-waiting"),
+    Incompatible: lambda error: Problem(409, str(error), "incompatible", more={"reasons": error.reasons}),
+    Forbidden: lambda error: Problem(403, str(error), "forbidden"),
+    QueueNotFound: lambda error: Problem(404, str(error), "queue-not-found"),
+    BulkNotFound: lambda error: Problem(404, str(error), "bulk-not-found"),
     InvalidInput: _invalid_input,
     InvalidDefinition: lambda error: invalid_problem(definition_errors(error), "invalid-definition"),
     InvalidFilter: lambda error: invalid_problem(error.problems),

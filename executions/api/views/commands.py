@@ -1,22 +1,19 @@
-"""Telling an execution what to do, and starting another one from it."""
+"""Telling an execution what to do."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from executions import operations, queries
+from executions import operations
 from executions.api import answers, bodies
-from executions.api.http.idempotency import Answer, once
+from executions.api.http.idempotency import Answer
 from executions.api.http.parsing import check_input_size, read_body
-from executions.api.http.problems import Problem, Refused
 from executions.api.http.view import ApiView
 from executions.api.views.documentation import IDEMPOTENCY_KEY, documented, problems
+from executions.api.views.giving import execution_document, given_once
 from executions.models import Execution
-from executions.permissions import actor, may
+from executions.permissions import actor
 
 
 class Cancel(ApiView):
@@ -68,67 +65,46 @@ class Resume(ApiView):
         return _stored(request, operations.resume(execution_id, actor=actor(request._request)))
 
 
-class Retry(ApiView):
-    verbs = {"POST": "retry"}
+class Terminate(ApiView):
+    verbs = {"POST": "terminate"}
 
     @documented(
-        operation_id="retryExecution",
-        summary="A new execution that adopts what completed and runs the rest",
+        operation_id="terminateExecution",
+        summary="End an execution now",
+        description="Attempts in flight get no grace, and nothing is undone: `cancel` with `force`.",
         tags=["executions"],
-        parameters=[IDEMPOTENCY_KEY],
-        request=bodies.Nothing,
-        responses={202: answers.OneExecution, **problems(400, 404, 409, 422)},
+        request=bodies.Terminate,
+        responses={202: answers.OneExecution, **problems(400, 404, 409)},
     )
     def post(self, request: Request, execution_id: str) -> Response:
-        read_body(request, bodies.Nothing)
-        return _made(request, lambda: operations.retry(execution_id, actor=actor(request._request)))
+        body = read_body(request, bodies.Terminate)
+        told = operations.terminate(execution_id, reason=body.reason, actor=actor(request._request))
+        return _stored(request, told)
 
 
-class Rerun(ApiView):
-    verbs = {"POST": "rerun"}
+class Signal(ApiView):
+    verbs = {"POST": "signal"}
 
     @documented(
-        operation_id="rerunExecution",
-        summary="A new execution from the start, with the same or another input",
+        operation_id="signalExecution",
+        summary="Tell an execution something",
+        description="The node that waits longest for the name takes it; kept until one comes to wait.",
         tags=["executions"],
         parameters=[IDEMPOTENCY_KEY],
-        request=bodies.Rerun,
+        request=bodies.Signal,
         responses={202: answers.OneExecution, **problems(400, 404, 409, 413, 422)},
     )
     def post(self, request: Request, execution_id: str) -> Response:
-        body = read_body(request, bodies.Rerun)
-        check_input_size(body.input)
-        return _made(
-            request,
-            lambda: operations.rerun(
-                execution_id, input=body.input, version=body.version, actor=actor(request._request)
-            ),
-        )
+        body = read_body(request, bodies.Signal)
+        check_input_size(body.payload, "The payload")
+        who = actor(request._request)
 
+        def answer() -> Answer:
+            told = operations.signal(execution_id, body.name, body.payload, actor=who)
+            return Answer(202, {"execution": execution_document(request, told)})
 
-class NotBuilt(ApiView):
-    """What the contract names and this version does not have."""
-
-    verbs = {"POST": "view"}
-
-    @documented(exclude=True)
-    def post(self, request: Request, **_: Any) -> Response:
-        raise Refused(Problem(404, "This version of c4c does not have this.", "not-built"))
+        return given_once(request, answer)
 
 
 def _stored(request: Request, told: Execution) -> Response:
-    return Response({"execution": _document(request, told)}, status=202)
-
-
-def _made(request: Request, work: Callable[[], Execution]) -> Response:
-    def answer() -> Answer:
-        made = work()
-        location = f"/workflow/executions/{made.pk}"
-        return Answer(202, {"execution": _document(request, made)}, {"Location": location})
-
-    given = once(request, answer).answer
-    return Response(given.body, status=given.status, headers=given.headers)
-
-
-def _document(request: Request, execution: Execution) -> dict[str, Any]:
-    return queries.execution_document(execution.pk, stack=may(request.user, "see_errors"))
+    return Response({"execution": execution_document(request, told)}, status=202)

@@ -75,7 +75,7 @@ class ExecutionDetail(ApiView):
         return Response(status=204)
 
     def document(self, request: Request, execution_id: str) -> dict[str, Any]:
-        return queries.execution_document(execution_id, stack=may(request.user, "see_errors"))
+        return queries.execution_document(execution_id, stack=may(request.user, "see_errors"), reasons=True)
 
 
 class BareExecution(ExecutionDetail):
