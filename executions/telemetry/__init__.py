@@ -6,6 +6,7 @@ from executions.telemetry.attempts import Attempt, attempt_context, install
 from executions.telemetry.export import export, exporting
 from executions.telemetry.fold import span_id_of, spans
 from executions.telemetry.handing import close, ended
+from executions.telemetry.unseen import guard_log
 
 __all__ = [
     "Attempt",
@@ -14,6 +15,7 @@ __all__ = [
     "ended",
     "export",
     "exporting",
+    "guard_log",
     "install",
     "span_id_of",
     "spans",

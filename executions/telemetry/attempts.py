@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, create_key, detach, get_value
+from opentelemetry.context import Context, attach, detach, get_value
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from executions.telemetry.export import add_exporter_from_environment
+from executions.telemetry.unseen import mask_span
+from executions.vault.current import ATTEMPT
+from executions.vault.known import Secrets
 
 MOST_SPANS = 128
 """Per attempt: what a loop in user code makes beyond it is not kept."""
 LONGEST_TEXT = 4096
 
-_ATTEMPT = create_key("c4c-attempt")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _NO_CONTEXT = SpanContext(0, 0, is_remote=False)
 
 
-def attempt_context(trace_id: str, span_id: str) -> Attempt:
-    """``with attempt_context(…) as attempt: …; attempt.collected()``.
+def attempt_context(trace_id: str, span_id: str, secrets: Secrets | None = None) -> Attempt:
+    """``with attempt_context(…) as attempt: …; attempt.collected()``. ``secrets`` are masked in its spans.
 
     Within it, in this thread or task, the current OpenTelemetry span is the attempt's. Nothing else is
     looked up or locked: spans are kept by the attempt that they belong to, so executions cannot mix.
     """
-    return Attempt(trace_id, span_id)
+    return Attempt(trace_id, span_id, secrets)
 
 
 def install() -> None:
@@ -51,14 +54,15 @@ _listening: list[TracerProvider] = []
 class Attempt(NonRecordingSpan):
     """The attempt's span as user code sees it, and the keeper of the spans made under it."""
 
-    def __init__(self, trace_id: str, span_id: str) -> None:
+    def __init__(self, trace_id: str, span_id: str, secrets: Secrets | None = None) -> None:
         # Not super().__init__: the SpanContext is built only when somebody asks, which few procedures do.
         self._context = _NO_CONTEXT
         self._ids = (trace_id, span_id)
         self._made: list[ReadableSpan] = []
+        self.secrets = secrets
 
     def __enter__(self) -> Attempt:
-        self._token = attach(set_span_in_context(self, Context({_ATTEMPT: self})))
+        self._token = attach(set_span_in_context(self, Context({ATTEMPT: self})))
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -80,10 +84,21 @@ class Attempt(NonRecordingSpan):
 
 
 class _Collector(SpanProcessor):
+    def __init__(self) -> None:
+        self._secrets: WeakKeyDictionary[Span, Secrets] = WeakKeyDictionary()
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        attempt = get_value(_ATTEMPT, parent_context)
+        attempt = get_value(ATTEMPT, parent_context)
         if isinstance(attempt, Attempt):
             attempt.keep(span)
+            if attempt.secrets is not None:
+                self._secrets[span] = attempt.secrets
+
+    def _on_ending(self, span: Span) -> None:
+        """The SDK's hook before any processor hears of the end."""
+        secrets = self._secrets.pop(span, None)
+        if secrets:
+            mask_span(span, secrets)
 
 
 def document(span: ReadableSpan) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import orjson
 from executions.models import Execution, NodeRun
 from executions.moments import elapsed
 from executions.states import ExecutionStatus, NodeStatus
+from executions.vault.stored import Elsewhere
 from procedures import registry
 
 LARGEST_VALUE = 16 * 1024
@@ -73,7 +74,8 @@ def procedure_attributes(run: NodeRun, status: str) -> dict[str, Any]:
     if status == NodeStatus.COMPLETED:
         output = _ordered(run.output, made)
         attributes |= _json("procedure.output", output)
-        attributes["procedure.output_keys"] = ",".join(output if isinstance(output, dict) else ())
+        known = isinstance(output, dict) and not isinstance(output, Elsewhere)
+        attributes["procedure.output_keys"] = ",".join(output if known else ())
     return attributes
 
 
@@ -108,12 +110,14 @@ def _fields(procedure: str) -> tuple[list[str], list[str]]:
 
 def _ordered(value: Any, names: list[str]) -> Any:
     """As the procedure declares its fields: PostgreSQL's JSON keeps no order."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or isinstance(value, Elsewhere):
         return value
     known = {name: value[name] for name in names if name in value}
     return known | {name: item for name, item in value.items() if name not in known}
 
 
 def _json(name: str, value: object) -> dict[str, Any]:
+    if isinstance(value, Elsewhere):
+        return {f"{name}_truncated": True}
     text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     return {name: text.decode()} if len(text) <= LARGEST_VALUE else {f"{name}_truncated": True}

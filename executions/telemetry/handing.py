@@ -7,7 +7,7 @@ import logging
 import threading
 from queue import Empty, Full, Queue
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from executions.models import Execution
 from executions.telemetry.export import export, exporting
@@ -63,7 +63,7 @@ class Exporter:
         try:
             execution = Execution.objects.select_related("version").get(pk=execution_id)
             export(execution, execution.node_runs.all())
-        except (Execution.DoesNotExist, DatabaseError) as error:
+        except Exception as error:  # also what a processor of the host's raises: the next ones go out
             logger.warning("the trace of %s is not exported: %s", execution_id, error)
 
     def _next(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from executions.models import Execution, NodeRun
 from executions.states import NodeStatus
+from executions.vault.stored import Elsewhere
 
 Variables = dict[str, Any]
 Lines = dict[tuple[int | None, int | None], list[NodeRun]]
@@ -25,7 +26,7 @@ def variables_of_conditions(execution: Execution, runs: Iterable[NodeRun]) -> di
         if run.kind == "condition":
             found[run.index] = {}
     if found:
-        given = execution.input if isinstance(execution.input, dict) else {}
+        given = _fields(execution.input)
         first = {**execution.version.definition.get("variables", {}), **given}
         _read_line(lines, (None, None), first, found)
     return found
@@ -63,4 +64,9 @@ def _read_branches(
 
 def _output(run: NodeRun) -> Variables:
     merged = run.kind == "procedure" and run.status == NodeStatus.COMPLETED
-    return run.output if merged and isinstance(run.output, dict) else {}
+    return _fields(run.output) if merged else {}
+
+
+def _fields(value: Any) -> Variables:
+    """What lies in a file is left out: attributes have no room for it."""
+    return value if isinstance(value, dict) and not isinstance(value, Elsewhere) else {}
