@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +35,31 @@ def status(name: str) -> SafeString:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+@register.simple_tag
+def reason(name: str) -> SafeString:
+    """The icon of what is waited for."""
+    return icon(f"for-{name}")
+
+
+@register.filter
+def awaited(name: str) -> str:
+    """What is waited for, after *waits for*."""
+    return vocabulary.REASONS.get(name, name)
+
+
+@register.filter
+def has(known: Container[str], name: str) -> bool:
+    return name in known
+
+
+@register.filter
+def policy(found: Any) -> str:
+    """A retry policy or timeouts as they are written, in one line: ``maxAttempts 3, backoff 2``."""
+    if not isinstance(found, dict):
+        return told(found)
+    return ", ".join(f"{name} {told(value)}" for name, value in found.items())
 
 
 @register.simple_tag

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from executions import operations
-from executions.errors import ExecutionError, ExecutionNotFound
+from executions.errors import ExecutionError, ExecutionNotFound, InvalidInput
 from executions.models import Execution
 from executions.permissions import actor, may
+from executions.ui.form import Unreadable, read_any
 from executions.ui.page import page, say
 
-VERBS = ("cancel", "pause", "resume", "retry", "rerun")
+VERBS = ("cancel", "terminate", "pause", "resume", "signal", "retry", "rerun")
 
 
 def offered(execution: Execution, user: Any) -> set[str]:
@@ -31,26 +33,36 @@ def act(request: HttpRequest, execution_id: str, verb: str) -> HttpResponse:
         return redirect("c4c:execution", _do(request, execution_id, verb))
     except ExecutionNotFound as problem:
         return say(request, 404, "Execution not found", str(problem))
+    except (InvalidInput, Unreadable) as problem:
+        return say(request, 400, "It was not done", sentence(str(problem)), back=execution_id)
     except ExecutionError as problem:
-        return say(request, 409, "It has moved on", _sentence(str(problem)))
+        return say(request, 409, "It has moved on", sentence(str(problem)), back=execution_id)
 
 
 def _do(request: HttpRequest, execution_id: str, verb: str) -> str:
     """The id of the execution to look at next."""
-    who = actor(request)
-    match verb:
-        case "cancel":
-            reason = request.POST.get("reason", "")[:200]
-            return operations.cancel(execution_id, reason=reason, actor=who).pk
-        case "pause":
-            return operations.pause(execution_id, actor=who).pk
-        case "resume":
-            return operations.resume(execution_id, actor=who).pk
-        case "retry":
-            return operations.retry(execution_id, actor=who).pk
-        case _:
-            return operations.rerun(execution_id, actor=who).pk
+    return ACTS[verb](execution_id, request.POST, actor(request)).pk
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def _signal(execution_id: str, posted: QueryDict, who: str) -> Execution:
+    payload = read_any(posted.get("payload", ""))
+    return operations.signal(execution_id, posted.get("name", ""), payload, actor=who)
+
+
+def _reason(posted: QueryDict) -> str:
+    return posted.get("reason", "")[:200]
+
+
+ACTS: dict[str, Callable[[str, QueryDict, str], Execution]] = {
+    "cancel": lambda id, posted, who: operations.cancel(id, reason=_reason(posted), actor=who),
+    "terminate": lambda id, posted, who: operations.terminate(id, reason=_reason(posted), actor=who),
+    "pause": lambda id, posted, who: operations.pause(id, actor=who),
+    "resume": lambda id, posted, who: operations.resume(id, actor=who),
+    "signal": _signal,
+    "retry": lambda id, posted, who: operations.retry(id, actor=who),
+    "rerun": lambda id, posted, who: operations.rerun(id, actor=who),
+}
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from executions.states import ACTIVE, ExecutionStatus, NodeStatus
 
-NAMES = ("status", "retrying", "workflowId", "tag", "trigger", "q", "since", "until")
+NAMES = ("status", "retrying", "workflowId", "tag", "trigger", "parent", "q", "since", "until")
 STATUS_NAMES = ("status", "retrying")
 STREAMED = ("status", "workflowId", "tag")
 

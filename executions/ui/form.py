@@ -100,6 +100,14 @@ def read_json(text: str) -> dict[str, Any]:
     return value
 
 
+def read_any(text: str) -> Any:
+    """Any JSON; None where nothing was typed. Raises Unreadable."""
+    try:
+        return _parsed(text) if text.strip() else None
+    except ValueError as problem:
+        raise Unreadable([{"detail": str(problem), "pointer": ""}]) from problem
+
+
 def typed(schema: Schema | None, posted: QueryDict) -> dict[str, Any]:
     """What was typed into fields, as far as it can be read: to show the form again."""
     found = {}

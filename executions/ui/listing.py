@@ -11,6 +11,7 @@ from django.utils import timezone
 from executions import queries
 from executions.permissions import may
 from executions.states import ExecutionStatus
+from executions.ui.bulk import allowed
 from executions.ui.filters import GROUPS, Address
 from executions.ui.form import run_form
 from executions.ui.page import followed_at, page, say, show
@@ -51,6 +52,7 @@ def executions(request: HttpRequest) -> HttpResponse:
         "workflows": runnable(),
         "now": timezone.now(),
         "may_start": may(request.user, "start"),
+        "bulk": allowed(request.user),
     }
     return show(request, "list", context | _run_panel(request, context))
 

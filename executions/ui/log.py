@@ -61,5 +61,8 @@ def _remark(data: dict[str, Any]) -> str:
         str(data.get("message") or ""),
         f"by {data['by']}" if data.get("by") else "",
         f"handled by {data['handledBy']}" if data.get("handledBy") else "",
+        f"{round(100 * data['progress'])} %" if "progress" in data else "",
+        f"{len(data['chunk'])} characters of text" if "chunk" in data else "",
+        f"undoes {data['undoes']}" if data.get("undoes") else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -30,10 +30,23 @@ POLICY = "; ".join(
 )
 """No inline script or style, no eval, nothing from elsewhere."""
 
+PLACES = (
+    ("c4c:executions", "Executions"),
+    ("c4c:approvals", "Approvals"),
+    ("c4c:queues", "Queues"),
+    ("c4c:workflows", "Workflows"),
+    ("c4c:bulks", "Bulk"),
+)
+"""The header's links: each page's name, and what it is called."""
+
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "c4c_theme"
 
 View = Callable[..., HttpResponse]
+
+
+SIGNED_IN = ""
+"""The verb of a page whose object decides, for whoever has signed in."""
 
 
 def page(verb: str, *methods: str) -> Callable[[View], View]:
@@ -43,7 +56,8 @@ def page(verb: str, *methods: str) -> Callable[[View], View]:
         @require_http_methods(methods or ("GET", "HEAD"))
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            allowed = may(request.user, verb)
+            user = request.user
+            allowed = may(user, verb) if verb else bool(user.is_authenticated and user.is_active)
             return with_headers(view(request, *args, **kwargs) if allowed else refuse(request))
 
         return guarded
@@ -52,8 +66,12 @@ def page(verb: str, *methods: str) -> Callable[[View], View]:
 
 
 def show(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """A page, or with ``?fragment=1`` only what the live client replaces: the same template, included."""
-    name = f"c4c/executions/_{template}.html" if is_fragment(request) else f"c4c/executions/{template}.html"
+    """A page, or with ``?fragment=1`` only what the live client replaces: the same template, included.
+
+    ``template``: below ``c4c``, in ``executions`` unless it names its folder.
+    """
+    folder, _, name = (template if "/" in template else f"executions/{template}").rpartition("/")
+    name = f"c4c/{folder}/_{name}.html" if is_fragment(request) else f"c4c/{folder}/{name}.html"
     return render(request, name, {**context, **chrome(request)}, status=status)
 
 
@@ -72,6 +90,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "theme": chosen if chosen in THEMES else THEMES[0],
         "themes": THEMES,
         "words": WORDS,
+        "places": PLACES,
         "here": request.get_full_path(),
     }
 
@@ -85,9 +104,9 @@ def refuse(request: HttpRequest) -> HttpResponse:
     )
 
 
-def say(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
-    """A page with nothing but a sentence: what was not found, or not allowed."""
-    context = {"title": title, "detail": detail, **chrome(request)}
+def say(request: HttpRequest, status: int, title: str, detail: str, back: str = "") -> HttpResponse:
+    """A page with nothing but a sentence: what was not found, or not allowed. ``back``: to this execution."""
+    context = {"title": title, "detail": detail, "back": back, **chrome(request)}
     return with_headers(render(request, "c4c/message.html", context, status=status))
 
 

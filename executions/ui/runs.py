@@ -11,12 +11,15 @@ from django.shortcuts import redirect
 
 from executions import operations
 from executions.errors import ExecutionError, InvalidInput
-from executions.models import Execution
+from executions.models import Execution, NodeRun
 from executions.permissions import actor, may
 from executions.ui.form import RunForm, Unreadable, read, run_form, typed
 from executions.ui.page import page, say, show
 from executions.ui.runnable import runnable
 from workflows.errors import WorkflowNotFound
+from workflows.models import WorkflowVersion
+
+VERSIONS_SHOWN = 50
 
 
 @page("start", "GET", "HEAD", "POST")
@@ -40,18 +43,52 @@ def run(request: HttpRequest) -> HttpResponse:
 
 @page("rerun", "GET", "HEAD", "POST")
 def edit(request: HttpRequest, execution_id: str) -> HttpResponse:
-    """Rerun with edited input."""
+    """Rerun with edited input, from a node, on another version. ``?from=`` and ``?version=`` choose."""
     execution = Execution.objects.select_related("version").filter(pk=execution_id).first()
     if execution is None:
         return say(request, 404, "Execution not found", f"There is no execution '{execution_id}'.")
+    given = request.POST or request.GET
+    chosen = {"from": given.get("from", ""), "version": given.get("version", "original")}
     schema = execution.version.definition.get("inputSchema")
-    context = {"execution": execution, "may_rerun": may(request.user, "rerun", execution)}
+    context = {
+        "execution": execution,
+        "nodes": _nodes(execution),
+        "versions": _versions(execution),
+        "wanted": chosen,
+        "may_rerun": may(request.user, "rerun", execution),
+    }
     if request.method != "POST":
         return show(request, "rerun", context | {"form": run_form(schema, execution.input)})
     who = actor(request)
     return _Sent(request, schema).start(
-        lambda value: operations.rerun(execution_id, input=value, actor=who), "rerun", context
+        lambda value: operations.rerun(
+            execution_id,
+            input=None if value == execution.input else value,
+            from_node=chosen["from"] or None,
+            version=_version(chosen["version"]),
+            actor=who,
+        ),
+        "rerun",
+        context,
     )
+
+
+def _nodes(execution: Execution) -> list[str]:
+    """Those that have run, in the order in which they were reached; not those that undo."""
+    runs = NodeRun.objects.filter(execution=execution).exclude(branch__lt=0).order_by("index")
+    return list(dict.fromkeys(runs.values_list("node_id", flat=True)))
+
+
+def _versions(execution: Execution) -> list[WorkflowVersion]:
+    """The newest, without their definitions."""
+    if execution.version.workflow_id is None:
+        return []
+    found = WorkflowVersion.objects.filter(workflow=execution.version.workflow_id).order_by("-number")
+    return list(found.only("number", "label")[:VERSIONS_SHOWN])
+
+
+def _version(text: str) -> str | int:
+    return int(text) if text.isdigit() and len(text) < 10 else text if text == "latest" else "original"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,40 @@ STATUSES: dict[str, str] = {
 }
 """Execution and node statuses of one name mean the same and look the same. The icon's name is the status."""
 
+REASONS: dict[str, str] = {
+    "signal": "a signal",
+    "approval": "an approval",
+    "event": "an event",
+    "child": "a sub-workflow",
+    "timer": "a timer",
+    "retry": "its next attempt",
+    "slot": "a place under a limit",
+    "rate": "its turn under a rate",
+    "queue": "its turn in the queue",
+    "no_worker": "an executor",
+    "dependency": "other tasks",
+    "paused": "somebody to resume it",
+}
+"""What is waited for: *waits for* comes before it. The icon's name is ``for-`` and the reason."""
+
+OUTCOMES: dict[str, tuple[str, str]] = {
+    "failed": ("Failed", NodeStatus.FAILED),
+    "lost": ("Lost with its executor", NodeStatus.PENDING),
+}
+"""How a past attempt ended, and the status whose look it has. The current one has its run's own."""
+
+BULK: dict[str, str] = {
+    "cancel": "Cancel",
+    "terminate": "Terminate",
+    "pause": "Pause",
+    "resume": "Resume",
+    "signal": "Signal",
+    "retry": "Retry",
+    "rerun": "Rerun",
+    "delete": "Delete",
+}
+"""What can be done to many executions at once."""
+
 WORST_FIRST = (
     NodeStatus.FAILED,
     NodeStatus.RETRYING,
@@ -92,6 +126,11 @@ _TARGETS: dict[str, str] = {
 def word(status: str) -> str:
     """``Timed out`` for ``timed_out``; an unknown status is shown as it is."""
     return STATUSES.get(status, status)
+
+
+def outcome(name: str) -> tuple[str, str]:
+    """Of an attempt: its word, and the status whose look it has."""
+    return OUTCOMES.get(name, (word(name), name))
 
 
 def status_after(event: str) -> str:

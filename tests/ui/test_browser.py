@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
-from tests.ui import story
+from executions.models import NodeRun
+from tests.ui import kinds, story
 from tests.ui.server import Server
 from tests.ui.story import MATH, ORDER, Story
 
@@ -393,6 +394,7 @@ def test_the_theme_changes_at_once_and_stays(page: Page, server: Server) -> None
 
 
 def pages_of(server: Server) -> list[str]:
+    told = kinds.tells(Story(MATH).start().begin("add"), progress=0.4, message="4 of 10")
     made, failed, waits, flying = story.done_order(), story.failed(), story.waits(), story.in_flight()
     return [
         "/executions",
@@ -404,6 +406,16 @@ def pages_of(server: Server) -> list[str]:
         f"/executions/{made.id}?view=trace",
         f"/executions/{made.id}?view=events",
         f"/executions/{failed.id}/edit",
+        f"/executions/{kinds.review().id}",
+        f"/executions/{kinds.many(5000, begun=3000, failed=(7,)).id}?node=each",
+        f"/executions/{kinds.undone().id}",
+        f"/executions/{kinds.tells(told, chunk='Once ', offset=0).id}?node=add",
+        "/approvals",
+        "/queues",
+        "/bulk",
+        "/bulk/new?action=terminate&scope=filter&status=running",
+        "/workflows",
+        f"/workflows/{MATH['id']}",
         "/executions/wf_none",
         f"/run?workflow={MATH['id']}",
     ]
@@ -447,3 +459,30 @@ def test_five_thousand_steps_are_no_burden(page: Page, server: Server) -> None:
     expect(page.locator(".facts")).to_contain_text("5001")
     assert page.locator("tr").count() < 150
     assert max(page.evaluate("window.slow"), default=0) < 400
+
+
+def test_text_grows_as_it_is_made_and_begins_anew_with_the_next_attempt(page: Page, server: Server) -> None:
+    made = kinds.tells(Story(MATH).start().begin("add"), chunk="Once ", offset=0)
+    open_detail(page, server, made, "?node=add")
+    live(page)
+
+    kinds.tells(made, chunk="upon a time", offset=5)
+    expect(page.locator("[data-text]")).to_have_text("Once upon a time")
+    NodeRun.objects.filter(execution=made.execution).update(attempt=2)
+    kinds.tells(made, attempt=2, chunk="Anew", offset=0)
+
+    expect(page.locator("[data-text]")).to_have_text("Anew")
+
+
+def test_ticked_executions_are_counted_and_cancelled(page: Page, server: Server) -> None:
+    made = [Story(MATH).start(), Story(MATH).start()]
+    open_list(page, server, "?status=running")
+    for one in made:
+        row(page, one).get_by_role("checkbox").check()
+    expect(page.locator("[data-chosen]")).to_have_text("2 chosen")
+
+    page.get_by_role("button", name="the ticked ones").click()
+    page.get_by_role("button", name="Cancel 2").click()
+
+    page.wait_for_url("**/bulk/bulk_*")
+    expect(page.locator(".facts")).to_contain_text("0 / 2")

@@ -216,7 +216,7 @@ def test_a_failed_execution_opens_on_its_failed_node(browser: Client) -> None:
 def test_a_waiting_execution_opens_on_what_it_waits_for(browser: Client) -> None:
     said = text(browser.get(f"/executions/{story.waits().id}"))
 
-    assert "Retrying charge: attempt 2 after back-off, due" in said
+    assert "charge waits for its next attempt, attempt 2 after back-off, due" in said
     assert "Waits for attempt 2 after back-off" in said
 
 
@@ -418,7 +418,7 @@ def test_only_verbs_that_are_possible_have_a_button(browser: Client) -> None:
 
     assert offered(story.done()) == {"rerun"}
     assert offered(story.failed()) == {"retry", "rerun"}
-    assert offered(story.in_flight()) == {"pause", "cancel", "rerun"}
+    assert offered(story.in_flight()) == {"pause", "cancel", "terminate", "signal", "rerun"}
 
 
 @pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "rerun"])

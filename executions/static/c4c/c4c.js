@@ -9,7 +9,7 @@ const one = (selector, within = document) => within.querySelector(selector);
 
 page.classList.add("js");
 
-// ── The connection ──────────────────────────────────────────────────────────────────────────────────────────
+// The connection
 
 const SILENCE = 40_000; // the server speaks every 15 s: longer silence is a dead connection
 const HIDDEN = 1_500; // six connections per host: a hidden tab soon gives its own back
@@ -61,6 +61,7 @@ function open() {
   if (!live() || over()) return live() && live().hasAttribute("data-final") && say("ended");
   if (source || document.hidden) return;
   if (paused()) return say("paused");
+  if (!live().dataset.stream) return later(poll, POLL); // a page that is only asked for again
   if (polling && Date.now() - polling < patience) return poll();
   if (polling) patience = Math.min(patience * 2, PATIENCE[1]);
   polling = 0;
@@ -110,7 +111,7 @@ function close() {
 }
 
 async function poll() {
-  say("polling");
+  say(live().dataset.stream ? "polling" : "live");
   try {
     if (live().dataset.poll) await pollLog();
     else await refresh();
@@ -136,15 +137,33 @@ async function pollLog() {
   if (log.terminal && !live().hasAttribute("data-final")) await refresh();
 }
 
-// ── An event: paint at once what it says, then ask for the truth ────────────────────────────────────────────
+// An event: paint at once what it says, then ask for the truth
 
 function take(event) {
   if (live().dataset.live === "list") return refresh();
   if (event.seq <= Math.max(seen, shown())) return;
   seen = event.seq;
   const status = vocabulary.events[event.type];
+  if (event.chunk) grow(event);
   if (event.nodeId && status) for (const node of all(`[data-node="${CSS.escape(event.nodeId)}"]`)) paint(node, status);
   refresh();
+}
+
+// Text that is made while one reads; the next fragment says the same.
+function grow({ runId, attempt, offset, chunk }) {
+  const text = one(`[data-told="${CSS.escape(runId)}"][data-attempt="${attempt}"] [data-text]`);
+  if (!text || Number(text.dataset.end) !== offset) return;
+  const follow = following();
+  text.firstChild.appendData(chunk);
+  text.dataset.end = offset + [...chunk].length;
+  follow();
+}
+
+// What was scrolled to its end stays there.
+function following() {
+  const ends = [...all("[data-tail]")].filter((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24);
+  const known = new Set(all("[data-tail]"));
+  return () => { for (const box of all("[data-tail]")) if (ends.includes(box) || !known.has(box)) box.scrollTop = box.scrollHeight; };
 }
 
 function paint(node, status) {
@@ -152,7 +171,7 @@ function paint(node, status) {
   one("use", node)?.setAttribute("href", `#i-${status}`);
 }
 
-// ── Fragments ───────────────────────────────────────────────────────────────────────────────────────────────
+// Fragments
 
 let fetching = null;
 let again = false;
@@ -210,11 +229,14 @@ async function ask(url, accept) {
 
 function swap(fresh, { whole = false } = {}) {
   const before = live().dataset.state;
+  const follow = following();
   if (!whole && live().hasAttribute("data-final") && !fresh.hasAttribute("data-final") && live().dataset.id === fresh.dataset.id) return;
   const rows = one("[data-rows]");
   const arrived = one("[data-rows]", fresh);
   if (rows && arrived && !whole) merge(rows, arrived);
   morph(live(), fresh);
+  follow();
+  choose();
   offset = new Date(live().dataset.now) - Date.now();
   if (live().dataset.title) document.title = live().dataset.title;
   const now = live().dataset.state;
@@ -230,9 +252,12 @@ function swap(fresh, { whole = false } = {}) {
 function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) return old.replaceWith(fresh);
   if (old.nodeType !== 1) {
-    if (old.data !== fresh.data) old.data = fresh.data;
+    if (fresh.data.startsWith(old.data)) old.appendData(fresh.data.slice(old.data.length)); // a selection stays
+    else old.data = fresh.data;
     return;
   }
+  // A fragment may be older than what has been told since.
+  if (old.dataset.end && Number(old.dataset.end) > Number(fresh.dataset.end)) return;
   if (old.hasAttribute("data-keep") || old.hasAttribute("data-rows-merged") || old.name === "csrfmiddlewaretoken") return old.removeAttribute("data-rows-merged");
   for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open" && name !== "data-new") old.removeAttribute(name);
@@ -261,7 +286,7 @@ function morphChildren(old, fresh) {
   }
 }
 
-// ── The list: rows never jump ───────────────────────────────────────────────────────────────────────────────
+// The list: rows never jump
 
 function merge(rows, arrived) {
   const fresh = []; // what stands above the first row that is here already
@@ -306,7 +331,7 @@ async function showFresh(pill) {
   showWaiting();
 }
 
-// ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────
+// Time
 
 const relative = new Intl.RelativeTimeFormat("en", { style: "narrow", numeric: "always" });
 const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [7 * 86400, "day", 86400]];
@@ -351,7 +376,7 @@ function write(node, text) {
   if (node.textContent !== text) node.firstChild.data = text;
 }
 
-// ── Telling aloud: one polite region, at most one sentence in five seconds ──────────────────────────────────
+// Telling aloud: one polite region, at most one sentence in five seconds
 
 let spoken = 0;
 
@@ -361,7 +386,7 @@ function announce(text) {
   announce.timer = setTimeout(() => { spoken = Date.now(); one("[data-announce]").textContent = text; }, wait);
 }
 
-// ── Controls: each works as a link or a form without this ───────────────────────────────────────────────────
+// Controls: each works as a link or a form without this
 
 async function go(address, push = true) {
   if (push) history.pushState(null, "", address);
@@ -425,7 +450,7 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-// ── The input editor: Form ⇄ JSON over one value; fields of the chosen workflow ─────────────────────────────
+// The input editor: Form ⇄ JSON over one value; fields of the chosen workflow
 
 function readFields(form) {
   const found = {};
@@ -461,7 +486,25 @@ document.addEventListener("change", async (event) => {
   }
 });
 
-// ── Comings and goings ──────────────────────────────────────────────────────────────────────────────────────
+// Many at once
+
+function choose() {
+  const ticks = [...all("[name=ids][form=bulk]")];
+  const chosen = ticks.filter((tick) => tick.checked).length;
+  const told = one("[data-chosen]");
+  if (!told) return;
+  told.hidden = !chosen;
+  told.textContent = `${chosen} chosen`;
+  const box = one("[data-all]");
+  if (box) box.indeterminate = !(box.checked = chosen > 0 && chosen === ticks.length) && chosen > 0;
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-all]")) for (const tick of all("[name=ids][form=bulk]")) tick.checked = target.checked;
+  if (target.matches("[type=checkbox]")) choose();
+});
+
+// Comings and goings
 
 if (live()) {
   const button = one("[data-pause]");
@@ -479,6 +522,8 @@ if (live()) {
   setInterval(() => { if (source && Date.now() - heard > SILENCE) dropped(); }, 5000);
   setInterval(tick, 1000);
   tick();
+  choose();
+  for (const box of all("[data-tail]")) box.scrollTop = box.scrollHeight;
   focusGraph();
   open();
 }
