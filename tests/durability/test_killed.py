@@ -18,7 +18,7 @@ from tests.durability.conftest import (
     until,
 )
 from tests.durability.history import check
-from tests.scripted.models import Call, Gate, Note
+from tests.scripted.models import Call, Note
 
 KILLS = int(os.environ.get("C4C_KILLS", "4"))
 """How many workers are killed at random; more find more."""
@@ -28,7 +28,7 @@ SEED = int(os.environ.get("C4C_SEED", "1"))
 @pytest.mark.parametrize(
     ("point", "nth"), [("claimed", 1), ("written", 1), ("written", 4), ("committed", 1), ("committed", 4)]
 )
-def test_what_a_worker_killed_at_any_moment_held_is_finished_by_another(
+def test_f01_what_a_worker_killed_at_any_moment_held_is_finished_by_another(
     worker: StartWorker, point: str, nth: int
 ) -> None:
     ids = [*start_many(chain("line", "scripted.aok", 3), 5), *start_many(forked("fork", "scripted.ok", 3), 5)]
@@ -40,7 +40,7 @@ def test_what_a_worker_killed_at_any_moment_held_is_finished_by_another(
     assert set(Execution.objects.values_list("status", flat=True)) == {"completed"}
 
 
-def test_a_worker_killed_in_user_code_loses_the_attempt_and_nothing_else(worker: StartWorker) -> None:
+def test_f01_a_worker_killed_in_user_code_loses_the_attempt_and_nothing_else(worker: StartWorker) -> None:
     ids = start_many(chain("deadly", "scripted.kill", 2, times=1), 1)
     first = worker()
     assert first.wait(30) == -signal.SIGKILL
@@ -65,20 +65,6 @@ def test_another_worker_takes_over_a_killed_one(
     seconds = until(all_ended, "the second worker has finished all")
     with capsys.disabled():
         print(f"\n20 executions of a killed worker were finished by another {seconds:.1f} s after the kill")
-    check(ids)
-
-
-def test_a_stale_worker_that_wakes_up_after_its_lease_changes_nothing(worker: StartWorker) -> None:
-    ids = start_many(chain("stale", "scripted.ahang", 2, gate="open"), 10)
-    stale = worker()
-    until(lambda: Call.objects.count() == 10, "the first worker runs all")
-    stale.send_signal(signal.SIGSTOP)
-    worker()
-    until(lambda: Event.objects.filter(type="node.lost").count() == 10, "the second worker takes over")
-    Gate.objects.create(name="open")
-    stale.send_signal(signal.SIGCONT)
-    until(all_ended, "every execution ends")
-    until(lambda: Executor.objects.count() == 2, "the stale worker registers anew")
     check(ids)
 
 

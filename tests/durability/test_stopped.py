@@ -52,7 +52,7 @@ def test_an_orderly_stop_hands_everything_over(worker: StartWorker, procedure: s
     assert Note.objects.count() == (8 if procedure == "scripted.write" else 0)
 
 
-def test_user_code_that_never_ends_does_not_keep_a_worker(transactional_db: None) -> None:
+def test_f16_user_code_that_never_ends_does_not_keep_a_worker(transactional_db: None) -> None:
     ids = start_many(chain("hung", "scripted.hang", 1, stubborn=True), 2)
     ids += start_many(chain("ahung", "scripted.ahang", 1, stubborn=True), 2)
     settings = {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database.url()}

@@ -66,7 +66,7 @@ def _say(verb: Callable[[str], Execution], execution_id: str) -> None:
         verb(execution_id)
 
 
-def test_a_delay_and_a_deadline_outlive_who_parked_them(worker: StartWorker) -> None:
+def test_f14_a_delay_and_a_deadline_outlive_who_parked_them(worker: StartWorker) -> None:
     delay = {"id": "wait", "type": "delay", "config": {"seconds": 4}, "next": "then"}
     then = {"id": "then", "type": "procedure", "procedureName": "scripted.bare"}
     library.publish({"id": "nap", "name": "nap", "version": "1", "startNode": "wait", "nodes": [delay, then]})

@@ -51,6 +51,11 @@ async def ignore_cancellation() -> None:
             continue
 
 
+@procedure("durability.huge")
+def answer_much(megabytes: int) -> str:
+    return "x" * (megabytes << 20)
+
+
 def error_of(execution_id: str) -> str:
     error = NodeRun.objects.filter(execution=execution_id, error__isnull=False).values_list(
         "error", flat=True
@@ -78,6 +83,20 @@ def test_a_commit_that_breaks_a_rule_of_the_users_fails_its_node_by_its_name(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert not Note.objects.exists()
     check(ids)
+
+
+@pytest.mark.parametrize("megabytes", [50, 1024])
+def test_f19_an_answer_of_any_size_fails_its_node_and_nothing_else(
+    executor: StartExecutor, megabytes: int
+) -> None:
+    executor()
+    neighbours = start_many(chain("light", "scripted.sleep", 10, seconds=0.1), 20)
+    (huge,) = start_many(chain("huge", "durability.huge", 1, megabytes=megabytes), 1)
+    until(all_ended, "every execution ends")
+    assert error_of(huge) == "InvalidOutput"
+    assert set(Execution.objects.filter(pk__in=neighbours).values_list("status", flat=True)) == {"completed"}
+    assert Row.objects.count() == 1, "it was never taken for dead"
+    check([huge, *neighbours])
 
 
 def test_a_full_thread_pool_leaves_async_procedures_alone(executor: StartExecutor) -> None:
@@ -108,7 +127,7 @@ def test_procedures_left_behind_do_not_use_up_the_threads(executor: StartExecuto
     Gate.objects.create(name="open")
 
 
-def test_a_blocked_loop_keeps_its_leases(executor: StartExecutor) -> None:
+def test_f07_a_blocked_loop_keeps_its_leases(executor: StartExecutor) -> None:
     executor()
     ids = start_many(chain("blocks", "durability.block", 1), 1)
     until(all_ended, "it ends")

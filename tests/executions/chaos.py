@@ -6,8 +6,9 @@ from random import Random
 
 from executions.flow import advance
 from executions.flow.outcomes import Lost, Outcome, Stopped
+from executions.testing.rows import Rows
 from tests.executions.graphs import Story
-from tests.executions.rows import Rows
+from tests.executions.invariants import check_log, check_undone
 from tests.executions.world import LAST_ATTEMPTS, Item, World
 
 CRASH = 0.1
@@ -32,6 +33,9 @@ class Chaos(World):
         super().__init__(story, rows, most_lost=most_lost)
         self.chance, self.may_cancel = random, may_cancel
         self.done = 0
+        self.forced = False
+        self.early = dict(self.story.early)
+        """Signals that are still to be sent."""
 
     def run(self) -> None:
         if self._happens(0.2):
@@ -43,7 +47,7 @@ class Chaos(World):
             assert self.done < 2000, "it comes to no end"
             if self.done < MEDDLING:
                 self._meddle()
-            elif self.flow.held and not self.launched and not self.left:
+            elif self.flow.held and not self.launched and not self.left and self.flow.ending is None:
                 self.command("resume")
             if not self.is_over:
                 self._go_on()
@@ -76,25 +80,37 @@ class Chaos(World):
 
     def _stop(self) -> None:
         if self._happens(0.7):
-            self.command("cancel", reason="enough")
+            self.forced = self.forced or self._happens(0.2)
+            self.command("cancel", reason="enough", **({"force": True} if self.forced else {}))
         else:
             self.deadline = self.now
             self.step(lambda plan: advance.expire(self.flow, plan, self.deadline))
 
     def _go_on(self) -> None:
-        items = [*self._ends(), *self._time()]
+        items = [*self._ends(), *self._words(), *self._time()]
         if items or self.left:
             self.step(*items, crash=self._crash())
-        elif not self.launched and not self.flow.held and not self.is_over:
-            due = self.due()
-            assert due is not None, "nothing is left to happen, and it has not ended"
-            self.at = max(self.at, due)
-            self.step(self.pass_time())
+        elif not self.launched and not self.is_over and (not self.flow.held or self.flow.ending):
+            self._next_thing()
+
+    def check(self) -> None:
+        check_log(self.rows)
+        check_undone(self.rows, self.story.definition, force=self.forced)
 
     def _ends(self) -> list[Item]:
         ready = sorted(self.launched)
         self.chance.shuffle(ready)
         return [self.end(index, self._answer(index)) for index in ready[: self.chance.randint(0, 3)]]
+
+    def _words(self) -> list[Item]:
+        """What runs wait for, and signals that nothing waits for yet."""
+        ready = [index for index in sorted(self.coming) if self._happens(0.3)]
+        self.chance.shuffle(ready)
+        early = [name for name, left in sorted(self.early.items()) if left and self._happens(0.2)]
+        for name in early:
+            self.early[name] -= 1
+        told = [self.put("signal", {"name": f"s_{name}", "payload": {"for": name}}) for name in early]
+        return [*told, *[self.comes(index) for index in ready]]
 
     def _answer(self, index: int) -> Outcome | None:
         """Told to stop, an attempt may stop, or be through already."""

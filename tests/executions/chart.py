@@ -35,6 +35,8 @@ already (`adopted: true` in their event) and scopes that are open again.
 
 {execution_table}
 
+What waits for its turn under a limit goes from paused back to queued when it is resumed (`workflow.resumed`).
+
 ## Node runs
 
 ```mermaid

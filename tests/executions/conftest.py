@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
+from django.db import connections
 from django.test import override_settings
 from hypothesis import HealthCheck, settings
 
@@ -19,7 +20,7 @@ from workflows import library
 
 settings.register_profile(
     "c4c",
-    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "800")),
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "400")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -41,3 +42,16 @@ def executor(database: None) -> Iterator[Executor]:
     """One for all of the module's tests."""
     with executing() as running:
         yield running
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A second connection under an alias of its own: another transaction, as another database would have."""
+    alias = "elsewhere"
+    connections.settings[alias] = dict(connections["default"].settings_dict)
+    try:
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.settings[alias]

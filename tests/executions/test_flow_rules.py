@@ -12,9 +12,9 @@ from executions.flow import advance
 from executions.flow.outcomes import Completed, Failed, Lost, Stopped
 from executions.flow.plan import Plan
 from executions.states import ExecutionStatus
+from executions.testing.rows import Rows
 from tests.executions.build import Small, delay, fork, node, step
 from tests.executions.graphs import Behaviour
-from tests.executions.rows import Rows
 from tests.executions.world import World, check_log
 
 BOOM = Failed("Boom", "as told", stack="line 1")

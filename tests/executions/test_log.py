@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from executions.flow.outcomes import Failed
 from executions.states import EventType
-from tests.executions.build import Small, step
+from tests.executions.build import Small, node, step
 from tests.executions.chaos import Chaos
 from tests.executions.graphs import Maker
 
@@ -22,7 +23,8 @@ REQUIRED: dict[str, set[str]] = {
     EventType.NODE_FAILED: {*RUN, "attempt", "error", "timestamp", "duration"},
     EventType.NODE_RETRYING: {*RUN, "attempt", "error", "retryAt"},
     EventType.NODE_LOST: {*RUN, "attempt", "reason"},
-    EventType.NODE_WAITING: {*RUN, "reason", "until"},
+    EventType.NODE_WAITING: {*RUN, "reason"},
+    EventType.NODE_SKIPPED: {*RUN, "reason"},
     EventType.NODE_CANCELLED: {*RUN, "reason"},
     EventType.WORKFLOW_WAITING: {"timestamp", "reason"},
     EventType.WORKFLOW_PAUSED: {"timestamp"},
@@ -35,7 +37,7 @@ REQUIRED: dict[str, set[str]] = {
 }
 OPTIONAL = {
     *("totalNodes", "path", "nextNodeId", "output", "outputTruncated", "handledBy", "reason", "by"),
-    *("attempt", "duration", "timestamp", "nodeIndex"),
+    *("attempt", "duration", "timestamp", "nodeIndex", "until", "item", "undoes", "notCompensated"),
 }
 
 
@@ -48,7 +50,10 @@ def events() -> list[dict[str, Any]]:
         world = Chaos(Maker(random, racy=True, telling=True).story(), random, may_cancel=True)
         world.run()
         found += world.rows.events[1:]
-    return found
+    tasks = [{"node": "a"}, {"node": "b", "dependsOn": ["a"]}]
+    skipping = Small(node("dag", "g", config={"tasks": tasks}), step("a"), step("b"))
+    skipping.ends("a", outcome=Failed("Boom", "as told"))
+    return found + skipping.rows.events[1:]
 
 
 @pytest.mark.parametrize("type", REQUIRED)

@@ -218,3 +218,14 @@ def test_ids_and_keys_are_guarded_there_too(workflow: str) -> None:
 def _astart(workflow: str, **options: Any) -> str:
     """As a view in a server's event loop does."""
     return str(async_to_sync(operations.astart)(workflow, **options).id)
+
+
+def test_a_version_that_is_not_the_newest_any_more_does_not_judge_the_input(database: None) -> None:
+    def published(kind: str) -> None:
+        schema = {"type": "object", "properties": {"n": {"type": kind}}}
+        library.publish(document(step("a"), id="judged", inputSchema=schema))
+
+    published("integer")
+    operations.start("judged", input={"n": 1})
+    published("string")
+    assert operations.start("judged", input={"n": "one"}).version.number == 2

@@ -111,3 +111,14 @@ def test_an_output_that_cannot_be_stored_takes_the_writes_with_it() -> None:
     assert (found.status, notes(text)) == ("failed", 0)
     assert found.error is not None
     assert found.error["name"] == "InvalidOutput"
+
+
+def test_it_may_read_another_database_and_not_write_there(elsewhere: str) -> None:
+    text = next(_texts)
+    read = run(scripted("scatter", "a", config={"text": text, "using": elsewhere, "writes": False}))
+    assert (read.status, notes(text)) == ("completed", 1)
+    text = next(_texts)
+    wrote = run(scripted("scatter", "a", config={"text": text, "using": elsewhere}, retry=ONCE_MORE))
+    assert (wrote.status, wrote.error["name"], wrote.calls("a")) == ("failed", "ForeignWrite", 0)
+    assert "'elsewhere'" in wrote.error["message"]
+    assert (notes(text), notes(f"{text} elsewhere"), wrote.of("a").attempt) == (0, 0, 1)

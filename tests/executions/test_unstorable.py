@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("executor")
 
 
 @pytest.mark.parametrize("load", LOADS)
-def test_a_result_that_cannot_be_stored_fails_its_node_and_says_why(load: str) -> None:
+def test_f19_a_result_that_cannot_be_stored_fails_its_node_and_says_why(load: str) -> None:
     found = run(step("a", "b"), scripted("returns", "b", config={"load": load}))
     assert (found.status, found.statuses) == ("failed", {"a": "completed", "b": "failed"})
     assert found.error is not None
@@ -26,7 +26,7 @@ def test_such_a_failure_is_caught_as_any_other_and_not_retried() -> None:
     assert (found.status, found.calls("a")) == ("completed", 1)
 
 
-def test_neighbours_in_the_same_execution_and_in_others_take_no_harm() -> None:
+def test_f19_neighbours_in_the_same_execution_and_in_others_take_no_harm() -> None:
     others = [start(step("a", "b"), step("b")) for _ in range(20)]
     bad = start(
         fork("f", [*(f"bad{n}" for n in range(len(LOADS))), "good"], join={"policy": "any"}),

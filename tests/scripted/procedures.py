@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import ctypes
 import os
 import signal
+import subprocess
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, connections
+from opentelemetry import trace
 from pydantic import SecretStr
 
 from procedures import Cancelled, Context, NonRetryable, Retry, procedure
+from tests.scripted import secretive  # noqa: F401 (declares its procedures)
 from tests.scripted.models import Call, Gate, Note
 
 ALWAYS = 1_000_000
@@ -126,6 +131,14 @@ async def sleep(seconds: float, output: Any = None) -> Any:
     return output
 
 
+@procedure("scripted.stay")
+async def stay(seconds: float) -> dict[str, float]:
+    """Says from when to when it was there."""
+    came = time.time()
+    await asyncio.sleep(seconds)
+    return {"came": came, "left": time.time()}
+
+
 @procedure("scripted.exit")
 def exit(context: Context, times: int = 1, code: int = 1, output: Any = None) -> Any:
     """The process ends without a word."""
@@ -182,6 +195,18 @@ def write(
     if context.attempt <= times:
         _misbehave(text, then)
     return LOADS["nan"] if bad else output
+
+
+@procedure("scripted.scatter", transactional=True)
+def scatter(context: Context, text: str, using: str, writes: bool = True) -> int:
+    """Writes a note here, and reads or writes elsewhere."""
+    Note.objects.create(text=text)
+    if writes:
+        Note.objects.using(using).create(text=f"{text} elsewhere")
+    try:
+        return Note.objects.using(using).count()
+    finally:
+        connections[using].close()
 
 
 @procedure("scripted.shout")
@@ -247,3 +272,175 @@ def _closing(work: Any, *arguments: Any) -> Any:
         return work(*arguments)
     finally:
         connection.close()
+
+
+@procedure("scripted.apart", isolation="process")
+def apart(
+    context: Context, act: str = "ok", times: int = ALWAYS, gate: str = "", code: int = 3, output: Any = None
+) -> Any:
+    """In a process of its own. ``act``: ok, fail, exit, crash, kill, freeze (in C, with the interpreter's
+    lock), hang (until told to stop or the gate opens), deaf (takes no notice) or offspring.
+    """
+    _note(context)
+    if context.attempt <= times:
+        _act(act, context, gate, code)
+    return {"pid": os.getpid(), "output": output}
+
+
+@procedure("scripted.aapart", isolation="process")
+async def aapart(context: Context, seconds: float = 0, output: Any = None) -> Any:
+    await _anote(context)
+    await asyncio.sleep(seconds)
+    return {"pid": os.getpid(), "output": output}
+
+
+@procedure("scripted.hog", isolation="process", memory_limit=400)
+def hog(context: Context, megabytes: int) -> int:
+    """Uses so much memory, and a little time."""
+    _note(context)
+    hoard = [b"x" * (1 << 20) for _ in range(megabytes)]
+    time.sleep(0.3)
+    return len(hoard)
+
+
+@procedure("scripted.asks", isolation="process")
+def asks(context: Context, output: Any = None) -> dict[str, Any]:
+    """What it knows where it runs."""
+    _note(context)
+    return {
+        "calls": Call.objects.filter(execution=context.execution_id).count(),
+        "attempt": context.attempt,
+        "key": context.idempotency_key,
+        "details": context.heartbeat_details,
+        "node": context.metadata["nodeId"],
+    }
+
+
+@procedure("scripted.tells")
+def tells(context: Context, what: list[list[Any]], times: int = 0) -> Any:
+    """Says so: ``[["progress", 0.5], ["log", "text"], ["stream", "it"], ["heartbeat", {}], ["sleep", 1]]``.
+
+    The attempts up to ``times`` fail then; the output is what the last one told with its heartbeat.
+    """
+    _note(context)
+    for verb, *given in what:
+        _say(context, verb, *given)
+    if context.attempt <= times:
+        raise Surrendered("as told")
+    return context.heartbeat_details
+
+
+@procedure("scripted.apart-tells", isolation="process")
+def apart_tells(context: Context, what: list[list[Any]], times: int = 0) -> Any:
+    return tells(context, what, times)
+
+
+@procedure("scripted.atells")
+async def atells(context: Context, what: list[list[Any]], times: int = 0) -> Any:
+    await _anote(context)
+    for verb, *given in what:
+        if verb == "sleep":
+            await asyncio.sleep(*given)
+        else:
+            _say(context, verb, *given)
+    if context.attempt <= times:
+        raise Surrendered("as told")
+    return context.heartbeat_details
+
+
+class Busy(Exception):
+    """As a client library has it: with the response that it is about."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.response = SimpleNamespace(status_code=503, headers=headers)
+        super().__init__("503 Service Unavailable")
+
+
+@procedure("scripted.busy")
+def busy(context: Context, after: str, times: int = 1, output: Any = None) -> Any:
+    """A server says when to come again."""
+    _note(context)
+    if context.attempt <= times:
+        raise Busy({"Retry-After": after})
+    return output
+
+
+@procedure("scripted.block")
+async def block(context: Context, seconds: float, times: int = ALWAYS, busy: bool = False) -> dict[str, int]:
+    """Async, and never awaits: the loop of its executor stands still. Answers where it ran."""
+    await _anote(context)
+    deadline = time.monotonic() + seconds
+    while context.attempt <= times and time.monotonic() < deadline:
+        if not busy:
+            time.sleep(seconds)
+    return {"pid": os.getpid()}
+
+
+def _say(context: Context, verb: str, *given: Any) -> None:
+    match verb:
+        case "log":
+            context.log.info(*given)
+        case "sleep":
+            time.sleep(*given)
+        case _:
+            getattr(context, verb)(*given)
+
+
+def _act(act: str, context: Context, gate: str, code: int) -> None:
+    match act:
+        case "fail":
+            raise Surrendered("as told")
+        case "exit":
+            os._exit(code)
+        case "crash":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "freeze":
+            ctypes.PyDLL(None).sleep(int(LIMIT))
+        case "hang" | "deaf" | "offspring":
+            if act == "offspring":
+                context.heartbeat({"pid": subprocess.Popen(["sleep", str(LIMIT)]).pid})
+            signal.signal(signal.SIGTERM, signal.SIG_IGN if act == "deaf" else signal.SIG_DFL)
+            _hang(context, gate, act != "hang")
+
+
+def _hang(context: Context, gate: str, stubborn: bool) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not _is_open(gate) and time.monotonic() < deadline:
+        if context.cancelled and not stubborn:
+            raise Cancelled("told to stop")
+        time.sleep(TICK)
+
+
+@procedure("scripted.confides", transactional=True)
+def confides(context: Context, text: str) -> None:
+    """Writes and tells, in its node's transaction."""
+    context.progress(0.5)
+    Note.objects.create(text=text)
+    context.progress(1.0)
+
+
+@procedure("scripted.hasty", timeout=0.2)
+async def hasty(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@procedure("scripted.traced", isolation="process")
+def traced() -> None:
+    """Makes a span of its own."""
+    with trace.get_tracer("tests").start_as_current_span("inside"):
+        pass
+
+
+@procedure("scripted.murmurs")
+def murmurs(context: Context, password: SecretStr, pieces: list[str]) -> None:
+    """Streams one by one what should not be heard."""
+    for piece in pieces:
+        context.stream(piece)
+        time.sleep(0.1)
+
+
+@procedure("scripted.apart-murmurs", isolation="process")
+def apart_murmurs(context: Context, password: SecretStr, pieces: list[str]) -> None:
+    murmurs(context, password, pieces)
