@@ -5,6 +5,8 @@
 | `HOST`, `PORT` | 127.0.0.1, 3000 | where `c4c serve` listens; `C4C_UI_PORT` (3100) for `serve ui` |
 | `C4C_DATA_DIR` | `.c4c/` beside manage.py | the embedded database and the secret key |
 | `DATABASE_URL` | the embedded database | any PostgreSQL 14 to 18 |
+| `C4C_OFFLOAD_BYTES` | 1 MiB; 0 with `DATABASE_URL` | what is larger goes to a file; 0: nothing does |
+| `C4C_PAYLOADS_DIR` | `payloads` in the data folder | these files; one folder that all machines see |
 | `C4C_POOL_SIZE` | 20 | most connections of one process for requests and jobs; 0 is no pool |
 | `DEBUG` | on where HOST is this machine | |
 | `SECRET_KEY` | made once, in the data folder | |
@@ -42,7 +44,17 @@ CORS_ALLOWED_ORIGINS = env.list("C4C_CORS_ORIGINS", default=[])
 CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "last-event-id", "prefer", "traceparent")
 CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Link", "Location", "Retry-After")
 
-C4C = {"HOST": HOST}
+# A folder of this machine is where all processes look only where the database is on it, too.
+_offload = env.int("C4C_OFFLOAD_BYTES", default=0 if env("DATABASE_URL", default="") else 1 << 20)
+C4C = {"HOST": HOST, "OFFLOAD_BYTES": _offload or None, "PAYLOAD_STORAGE": "c4c"}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "c4c": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env("C4C_PAYLOADS_DIR", default="") or DATA_DIR / "payloads"},
+    },
+}
 
 INSTALLED_APPS = [
     "daphne",
