@@ -191,7 +191,7 @@ def test_what_approves_fits_its_form(c4c: Kit) -> None:
     form = {"type": "object", "required": ["amount"], "properties": {"amount": {"type": "number"}}}
     asked = document(wait("review", approval={"users": ["ann"], "form": form}))
     c4c.approve("review", payload={"sum": 3})
-    with pytest.raises(ScriptError, match="does not fit its form.*amount"):
+    with pytest.raises(ScriptError, match=r"does not fit its form.*amount"):
         c4c.run(asked)
 
 
