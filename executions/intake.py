@@ -203,7 +203,10 @@ def utcnow() -> datetime:
 
 def new_id() -> str:
     """``wf_exec_<epoch ms>_<9 of [a-z0-9]>``."""
-    tail = "".join(secrets.choice(ALPHABET) for _ in range(9))
+    left, tail = secrets.randbelow(len(ALPHABET) ** 9), ""
+    for _ in range(9):
+        left, digit = divmod(left, len(ALPHABET))
+        tail += ALPHABET[digit]
     return f"wf_exec_{int(time.time() * 1000)}_{tail}"
 
 
