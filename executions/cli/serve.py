@@ -55,7 +55,8 @@ def run(options: Namespace) -> int:
     refuse_exposed(host)
     tell_broken(library.sync())
     application, forward = _application(options)
-    executor = None if options.part == "ui" else Executor()
+    # What has been prepared a moment ago has reached the database: from here on the server waits for it.
+    executor = None if options.part == "ui" else Executor(patient=True)
     service = Service(application, host, port, executor, forward)
     service.run(lambda: print(banner(options, host, port), flush=True))
     return service.exit_code

@@ -51,7 +51,8 @@ class Executor:
 
     ``run`` blocks until ``stop``; call it in the main thread of a worker or in a thread of its own beside a
     web server. ``queues`` are those that it serves: by default the setting ``QUEUES``, and all where that is
-    empty. ``only`` limits it to some executions, by id, whatever their queues.
+    empty. ``only`` limits it to some executions, by id, whatever their queues. ``patient``: one that finds no
+    database waits for it, also at the start.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Executor:
         threads: int | None = None,
         queues: Iterable[str] | None = None,
         only: Iterable[str] | None = None,
+        patient: bool = False,
     ) -> None:
+        self.patient = patient
         self.concurrency = concurrency or conf.EXECUTOR_CONCURRENCY
         self.served = _served(conf.QUEUES if queues is None else queues, only)
         self.id = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -101,7 +104,10 @@ class Executor:
     # Life
 
     def run(self) -> None:
-        """Drive executions until told to stop. Raises where the database cannot be reached at the start."""
+        """Drive executions until told to stop. Raises where the database cannot be reached at the start.
+
+        A patient one does not.
+        """
         try:
             asyncio.set_event_loop(self.loop)
             self.loop.run_until_complete(self._main())
@@ -163,7 +169,10 @@ class Executor:
             self.id = f"{self.id.rsplit(':', 1)[0]}:{secrets.token_hex(4)}"
 
     async def _registered(self) -> Heartbeat | None:
-        """At first raises where the database cannot be reached; later waits for it. None: told to stop."""
+        """At first raises where the database cannot be reached, unless it is patient; later waits for it.
+
+        None: told to stop.
+        """
         row = {
             "id": self.id,
             "hostname": socket.gethostname(),
@@ -177,7 +186,7 @@ class Executor:
             try:
                 await self.loop.run_in_executor(self.aside, heartbeat.start)
             except database.UNAVAILABLE as error:
-                if not self.ready.is_set():
+                if not (self.ready.is_set() or self.patient):
                     raise
                 log.warning("executor %s: cannot register: %s", self.id, error)
                 await set_within(self._stopped, conf.POLL_SECONDS)
