@@ -20,6 +20,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from executions.cli.collecting import relax  # noqa: E402
 from executions.executor import Executor  # noqa: E402
 from procedures import Context, procedure  # noqa: E402
 from workflows import library  # noqa: E402
@@ -59,6 +60,7 @@ def call(id: str, name: str = "bench.step", next: str | None = None, **config: A
 
 @contextmanager
 def executing(concurrency: int = 200) -> Iterator[Executor]:
+    relax()  # as c4c worker does
     executor = Executor(concurrency=concurrency)
     thread = threading.Thread(target=executor.run)
     thread.start()

@@ -22,6 +22,7 @@ from django.core.management import call_command  # noqa: E402
 
 from bench.workloads import IN_FLIGHT, WORKLOADS, Workload  # noqa: E402
 from executions import intake  # noqa: E402
+from executions.cli.collecting import relax  # noqa: E402
 from executions.executor import Executor  # noqa: E402
 from executions.models import Event, Execution, NodeRun  # noqa: E402
 from procedures import procedure  # noqa: E402
@@ -82,6 +83,7 @@ def main() -> None:
     library.publish(definition(workload))
     intake.prepare(workload.name)
     executor = Executor(concurrency=IN_FLIGHT)
+    relax()  # as c4c worker does
     thread = threading.Thread(target=executor.run)
     thread.start()
     assert executor.ready.wait(30)

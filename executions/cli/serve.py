@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from executions.cli.collecting import relax
 from executions.cli.doors import ApiOnly, Application, Forward
 from executions.cli.frame import Subcommand, usage_error
 from executions.cli.serving import Service
@@ -58,6 +59,7 @@ def run(options: Namespace) -> int:
     # What has been prepared a moment ago has reached the database: from here on the server waits for it.
     executor = None if options.part == "ui" else Executor(patient=True)
     service = Service(application, host, port, executor, forward)
+    relax()
     service.run(lambda: print(banner(options, host, port), flush=True))
     return service.exit_code
 

@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from types import FrameType
 
+from executions.cli.collecting import relax
 from executions.cli.frame import Subcommand
 from executions.cli.reading import positive, seconds
 from executions.cli.serve import refuse_stale_database
@@ -38,6 +39,7 @@ def run(options: Namespace) -> int:
     _stop_on_signals(executor, options.drain)
     served = f" of {', '.join(executor.served.queues)}" if executor.served.queues else ""
     _say(f"worker {executor.id}: up to {executor.concurrency} executions{served} at once; Ctrl-C stops it")
+    relax()
     executor.run()
     _say("worker stopped")
     return 0

@@ -22,7 +22,6 @@ from executions.executor.claiming.claims import Served
 from executions.executor.claiming.loop import Claiming, set_within
 from executions.executor.claiming.takeover import admitted
 from executions.executor.clock import Clock
-from executions.executor.collecting import relax
 from executions.executor.definitions import Definitions
 from executions.executor.desk import Desk, answer
 from executions.executor.driving.driver import Driver
@@ -140,7 +139,6 @@ class Executor:
 
     async def _main(self) -> None:
         telemetry.install()
-        relax()
         self.definitions = Definitions(self.aside)
         self.journal = Journal(partial(database.aconnect, "c4c-journal"), notifications.changed)
         self.journal.open()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from executions.executor.collecting import SELDOM, relax
+from executions.cli.collecting import SELDOM, relax
 
 
 @pytest.fixture(autouse=True)
